@@ -1,0 +1,73 @@
+// swift-tools-version: 6.1
+// The layers of ARCHITECTURE.md, one target each; dependencies point down only.
+
+import PackageDescription
+
+// The system libraries whose use a consumer may turn off; everything else is needed.
+let withLibSigSegv: TargetDependency = .target(
+  name: "CLibSigSegv", condition: .when(platforms: [.linux], traits: ["LibSigSegv"]))
+let withLibPMem: TargetDependency = .target(
+  name: "CLibPMem", condition: .when(platforms: [.linux], traits: ["LibPMem"]))
+typealias TargetDependency = Target.Dependency
+
+let package = Package(
+  name: "softpm",
+  products: [
+    .library(name: "Containers", targets: ["Containers"]),
+    .executable(name: "softpm", targets: ["softpm"]),
+  ],
+  traits: [
+    .default(enabledTraits: ["LibSigSegv", "LibPMem"]),
+    .trait(
+      name: "LibSigSegv",
+      description: "Dispatch write faults through libsigsegv (GPL-2-or-later)."),
+    .trait(
+      name: "LibPMem",
+      description: "Write to persistent memory through libpmem (BSD-3-Clause)."),
+  ],
+  targets: [
+    // MARK: System libraries
+    .systemLibrary(
+      name: "CLibURing", pkgConfig: "liburing", providers: [.apt(["liburing-dev"])]),
+    .systemLibrary(name: "CLibPMem", pkgConfig: "libpmem", providers: [.apt(["libpmem-dev"])]),
+    .systemLibrary(name: "CLibSigSegv", providers: [.apt(["libsigsegv-dev"])]),
+    .systemLibrary(
+      name: "CLibXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
+
+    // MARK: C, for what Swift cannot say
+    .target(name: "CSoftPMLinux"),
+    .target(name: "CSoftPMHeap"),
+    .target(
+      name: "CSoftPMFault",
+      dependencies: [withLibSigSegv],
+      cSettings: [.define("SOFTPM_LIBSIGSEGV", .when(traits: ["LibSigSegv"]))]),
+    .target(name: "CSoftPMRuntime"),
+
+    // MARK: The layers
+    .target(name: "SoftPMBase", dependencies: ["CLibXXHash"]),
+    .target(
+      name: "SoftPMStore",
+      dependencies: ["SoftPMBase", "CSoftPMLinux", "CLibURing", withLibPMem]),
+    .target(name: "SoftPMHeap", dependencies: ["SoftPMBase", "CSoftPMHeap"]),
+    .target(
+      name: "SoftPMTracking", dependencies: ["SoftPMBase", "CSoftPMLinux", "CSoftPMFault"]),
+    .target(name: "SoftPMTypes", dependencies: ["SoftPMBase", "CSoftPMRuntime"]),
+    .target(
+      name: "Containers",
+      dependencies: ["SoftPMBase", "SoftPMStore", "SoftPMHeap", "SoftPMTracking", "SoftPMTypes"]),
+    .executableTarget(name: "softpm", dependencies: ["Containers"]),
+    .target(name: "SoftPMTesting", dependencies: ["SoftPMBase", "SoftPMStore"]),
+
+    // MARK: Tests
+    .testTarget(name: "SoftPMBaseTests", dependencies: ["SoftPMBase"]),
+    .testTarget(
+      name: "SoftPMStoreTests", dependencies: ["SoftPMStore", "SoftPMTesting"]),
+    .testTarget(name: "SoftPMHeapTests", dependencies: ["SoftPMHeap", "SoftPMTesting"]),
+    .testTarget(
+      name: "SoftPMTrackingTests", dependencies: ["SoftPMTracking", "SoftPMTesting"]),
+    .testTarget(name: "SoftPMTypesTests", dependencies: ["SoftPMTypes", "SoftPMTesting"]),
+    .testTarget(name: "ContainersTests", dependencies: ["Containers", "SoftPMTesting"]),
+    .testTarget(name: "TidyTests"),
+  ],
+  swiftLanguageModes: [.v6]
+)
