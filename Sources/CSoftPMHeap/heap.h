@@ -1,0 +1,208 @@
+// What the C files of the heap share.
+//
+// An address is ours when the table has a range for its granule. A range's memory and what is
+// known about it lie apart, so that allocating and freeing write no page of the range:
+//
+//   memory     │ chunk 0, never used │ chunk 1 │ chunk 2 │ …        PROT_NONE until used
+//                                     └ first chunk_bytes/64 never given out; then cells
+//   chunks     │ softpm_chunk │ softpm_chunk │ …                    one record per chunk
+//   states     │ one byte per 16 bytes of memory │ …                meaningful at cell starts
+//   free_map   │ one bit per chunk below the frontier that is empty │
+//
+// 1. A state byte other than 0 stands only at the start of a cell that is allocated or held
+//    back; the cell's size follows from it or from its chunk.
+// 2. An allocated cell's state byte is written by whoever allocates or frees that cell, and by
+//    nobody else; everything else about a range changes under its lock.
+// 3. Memory of a granule is readable and writable, and its table entry set, before any chunk of
+//    it is used; both last until the range is returned.
+// 4. Locks are taken in the order registry, range. No lock is held while calling out.
+#pragma once
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1
+#endif
+
+#include "CSoftPMHeap.h"
+
+#if defined(__linux__) && defined(__GLIBC__) && defined(__LP64__)
+#define SOFTPM_HEAP_SUPPORTED 1
+#else
+#define SOFTPM_HEAP_SUPPORTED 0
+#endif
+
+#include "lock.h"
+
+#define softpm_hidden __attribute__((visibility("hidden")))
+#define softpm_likely(condition) __builtin_expect(!!(condition), 1)
+#define softpm_unlikely(condition) __builtin_expect(!!(condition), 0)
+
+// Sanitizers must not watch the allocator itself: it runs before they do.
+#if __has_attribute(disable_sanitizer_instrumentation)
+#pragma clang attribute push( \
+    __attribute__((disable_sanitizer_instrumentation)), apply_to = function)
+#define SOFTPM_END_OF_FILE _Pragma("clang attribute pop")
+#else
+#define SOFTPM_END_OF_FILE
+#endif
+
+enum {
+  softpm_cell_alignment = 16,
+  softpm_granule_shift = 22,      // 4 MiB: unit of the table and of commitment
+  softpm_address_bits = 48,
+  softpm_bin_count = 128,
+  softpm_class_limit = 60,        // size classes of one kind
+};
+
+#define SOFTPM_GRANULE ((size_t)1 << softpm_granule_shift)
+
+// State bytes. 1…120 are a bin's number plus one.
+enum {
+  softpm_state_free = 0,
+  softpm_state_odd = 0x7d,        // a slab cell of a size that is no class: restored
+  softpm_state_large = 0x7e,
+  softpm_state_held = 0x80,       // added to the above: freed, but not to be used again yet
+};
+
+typedef struct softpm_chunk {
+  uint8_t kind : 4;               // softpm_chunk_kind
+  uint8_t is_raw : 1;
+  uint8_t is_listed : 1;          // in its bin's list of chunks with free cells
+  uint8_t is_touched : 1;         // its memory may hold something other than zeros
+  uint8_t bin;                    // slab: whose list; softpm_no_bin for odd sizes
+  uint16_t reserved;
+  uint32_t cell_bytes;            // slab
+  uint32_t count;                 // slab: cells; large: chunks of the run; continuation: head
+  uint32_t free_count;            // slab: cells whose state is 0
+  uint32_t reciprocal;            // slab: ⌈2³² / (cell_bytes / 16)⌉, 0 for 2³²
+  uint32_t hint;                  // slab: no free cell before this one
+  uint32_t next, previous;        // the bin's list, by chunk index; 0 ends it
+} softpm_chunk;
+
+_Static_assert(sizeof(softpm_chunk) == 32, "two records to a cache line");
+
+enum { softpm_no_bin = 0xff };
+
+struct softpm_range {
+  // Read by every allocation and free; constant while the range is not returned.
+  uintptr_t base;
+  size_t bytes;
+  uint8_t *states;
+  softpm_chunk *chunks;
+  uint64_t *free_map;
+  uint32_t chunk_shift;
+  uint32_t chunk_bytes;
+  uint32_t chunk_limit;           // how many chunks the range has room for
+  _Atomic(bool) is_open;          // may be allocated from
+  _Atomic(bool) is_returned;
+
+  softpm_lock lock;               // guards all below, and chunks, free_map
+  bool is_closed;
+  bool is_installing;
+  uint32_t frontier;              // chunks from here on were never used
+  uint32_t committed_granules;
+  uint32_t used_chunks;
+  uint32_t free_chunks;           // below the frontier
+  uint32_t search_hint;           // no empty chunk below this one
+  size_t dirty_free_bytes;        // of empty chunks whose memory has not been given back
+  uint32_t quarantine_depth;
+  uintptr_t *quarantine;          // held cells, in a mapping of their own
+  size_t quarantine_count, quarantine_capacity;
+  uint32_t bins[softpm_bin_count];  // first chunk with free cells, 0 for none
+  softpm_range *next;             // in the registry
+};
+
+// MARK: ranges.c
+
+typedef struct softpm_registry {
+  // An upper bound on what may be ours, so that glibc's blocks are told apart by one comparison.
+  _Atomic(uintptr_t) low, high;
+  _Atomic(softpm_range *) *table;   // by granule
+  softpm_lock lock;
+  _Atomic(softpm_range *) first;
+} softpm_registry;
+
+extern softpm_registry softpm_ranges softpm_hidden;
+
+softpm_hidden bool softpm_ranges_start(void);
+softpm_hidden bool softpm_range_commit(softpm_range *range, uint32_t chunk_end);
+softpm_hidden void softpm_range_return_if_empty(softpm_range *range);
+
+static inline softpm_range *softpm_range_of(uintptr_t address) {
+  uintptr_t low = atomic_load_explicit(&softpm_ranges.low, memory_order_relaxed);
+  uintptr_t high = atomic_load_explicit(&softpm_ranges.high, memory_order_relaxed);
+  if (softpm_likely(address < low || address >= high)) return NULL;
+  return atomic_load_explicit(
+      &softpm_ranges.table[address >> softpm_granule_shift], memory_order_acquire);
+}
+
+static inline uint8_t *softpm_state_at(const softpm_range *range, uintptr_t address) {
+  return &range->states[(address - range->base) >> 4];
+}
+
+static inline uint32_t softpm_chunk_of(const softpm_range *range, uintptr_t address) {
+  return (uint32_t)((address - range->base) >> range->chunk_shift);
+}
+
+static inline uintptr_t softpm_chunk_start(const softpm_range *range, uint32_t chunk) {
+  return range->base + ((uintptr_t)chunk << range->chunk_shift);
+}
+
+// The bytes at a chunk's start that are never given out.
+static inline uint32_t softpm_chunk_lead(const softpm_range *range) {
+  return range->chunk_bytes / 64;
+}
+
+// MARK: chunks.c, all under the range's lock
+
+// The first of `count` neighbouring chunks, taken from the empty ones or past the frontier; 0
+// where there is no room.
+softpm_hidden uint32_t softpm_chunks_take(softpm_range *range, uint32_t count);
+softpm_hidden void softpm_chunks_give_back(softpm_range *range, uint32_t first, uint32_t count);
+
+// The number of a slab's cell that is `offset` bytes behind the first one's start. Exact, since
+// the offset in 16-byte units and the divisor are both below 2¹⁶.
+static inline uint32_t softpm_cell_number(const softpm_chunk *chunk, size_t offset) {
+  uint64_t units = offset / softpm_cell_alignment;
+  return (uint32_t)(chunk->reciprocal == 0 ? units : units * chunk->reciprocal >> 32);
+}
+
+// MARK: classes.c
+
+softpm_hidden void softpm_classes_start(void);
+
+// The smallest class of at least `bytes`, or -1 where it takes a large run.
+softpm_hidden int softpm_class_for(const softpm_range *range, size_t bytes, size_t alignment);
+softpm_hidden size_t softpm_class_bytes(const softpm_range *range, int size_class);
+// The class of exactly this cell size, or -1.
+softpm_hidden int softpm_class_exactly(const softpm_range *range, size_t cell_bytes);
+
+// MARK: slabs.c
+
+softpm_hidden uintptr_t softpm_range_allocate(
+    softpm_range *range, size_t bytes, size_t alignment, bool is_raw);
+// Frees a cell; traps on an address that is no allocated cell's start.
+softpm_hidden void softpm_range_free(softpm_range *range, uintptr_t start);
+softpm_hidden size_t softpm_range_cell_bytes(softpm_range *range, uintptr_t start);
+// Both under the range's lock.
+softpm_hidden void softpm_range_put_back(softpm_range *range, uintptr_t start);
+softpm_hidden void softpm_chunk_list(softpm_range *range, uint32_t chunk);
+softpm_hidden void softpm_chunk_make_slab(
+    softpm_range *range, uint32_t chunk, uint32_t cell_bytes, int bin, bool is_raw);
+
+// MARK: scopes.c
+
+typedef struct softpm_thread {
+  softpm_range *target;           // where this thread's objects go; NULL: not to an arena
+  softpm_range *ambient;
+  softpm_scope explicit_scope;    // 0 none, 1 outside, else a range
+} softpm_thread;
+
+// Initial-exec: reading it never allocates, which matters inside malloc.
+extern _Thread_local softpm_thread softpm_this_thread
+    __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+// MARK: trap.c
+
+// Ends the process with a message on standard error, allocating nothing.
+softpm_hidden __attribute__((noreturn, cold)) void softpm_trap(
+    const char *message, uintptr_t address);

@@ -1,0 +1,31 @@
+import CSoftPMHeap
+import SoftPMBase
+
+/// What an arena holds, counted when asked: each question walks the arena's chunk records.
+package struct ArenaStatistics: Hashable, Sendable {
+  /// Allocated cells, and their sizes' sum.
+  package var liveCells: Int
+  package var liveBytes: ByteCount
+  /// Freed cells that may not be used again yet: in quarantine, or in a thread's cache.
+  package var heldCells: Int
+  /// Chunks in use; and those below the highest ever used.
+  package var usedChunks: Int
+  package var touchedChunks: Int
+  /// Readable and writable memory, resident or not.
+  package var committed: ByteCount
+  package var isClosed: Bool
+  /// Closed, and its addresses given back: nothing was left in it.
+  package var isReturned: Bool
+}
+
+extension Arena {
+  package var statistics: ArenaStatistics {
+    var measured = softpm_range_statistics()
+    softpm_range_measure(range, &measured)
+    return ArenaStatistics(
+      liveCells: measured.live_cells, liveBytes: ByteCount(measured.live_bytes),
+      heldCells: measured.held_cells, usedChunks: measured.used_chunks,
+      touchedChunks: measured.touched_chunks, committed: ByteCount(measured.committed_bytes),
+      isClosed: measured.is_closed, isReturned: measured.is_returned)
+  }
+}

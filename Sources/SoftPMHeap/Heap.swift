@@ -1,0 +1,50 @@
+// Where Swift's objects live: arenas at addresses that come back, entered by scopes.
+//
+// The allocator itself is C (CSoftPMHeap), because it runs inside malloc; this module is its face.
+
+import CSoftPMHeap
+import SoftPMBase
+
+/// Whether this process allocates its Swift objects through us.
+package enum HeapSupport {
+  /// Throws `.unsupportedPlatform`, with what to do about it, unless the runtime's calls of
+  /// `malloc` were seen to arrive here and are told from all others.
+  package static func require() throws(ContainerError) {
+    let reason: String
+    switch softpm_heap_support() {
+    case softpm_support_full:
+      return
+    case softpm_support_other_platform:
+      reason = "Containers need 64-bit Linux with glibc. Run the program there."
+    case softpm_support_no_runtime:
+      reason = "The Swift runtime has no `swift_slowAlloc`. Use Swift 6.3."
+    case softpm_support_not_interposed:
+      let name = softpm_heap_foreign_entry().map { String(cString: $0) } ?? "malloc"
+      reason =
+        "The process's `\(name)` is not this library's. Link the library into the executable "
+        + "itself, not into a plug-in, and link no other replacement of malloc."
+    case softpm_support_no_address_space:
+      reason = "The process may not reserve address space. Raise its limit (`ulimit -v unlimited`)."
+    default:
+      reason = "This Swift runtime allocates objects in a way that is not known. Use Swift 6.3."
+    }
+    throw ContainerError(code: .unsupportedPlatform, message: reason)
+  }
+}
+
+/// Runs `body` with the calling thread's objects going to no arena; scopes nest.
+package func withoutScopes<Result>(_ body: () throws -> Result) rethrows -> Result {
+  let previous = softpm_scope_enter_outside()
+  defer { softpm_scope_leave(previous) }
+  return try body()
+}
+
+/// Questions about the heap as a whole.
+package enum Heap {
+  /// The allocated cell that `address` lies in, in whatever arena; nil where there is none.
+  package static func cell(containing address: UInt) -> Arena.Cell? {
+    var cell = softpm_cell()
+    guard softpm_cell_find(address, &cell) else { return nil }
+    return Arena.Cell(start: cell.start, byteCount: cell.bytes, isRaw: cell.is_raw)
+  }
+}

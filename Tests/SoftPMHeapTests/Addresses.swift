@@ -1,0 +1,34 @@
+// Helpers of the tests: where things lie.
+
+import Glibc
+import SoftPMBase
+import SoftPMHeap
+
+/// The object's address.
+func address(of object: AnyObject) -> UInt {
+  UInt(bitPattern: Unmanaged.passUnretained(object).toOpaque())
+}
+
+/// Word `index` of a value, with the bits that mark strings and enums cleared.
+func word<Value>(_ index: Int, of value: Value) -> UInt {
+  withUnsafeBytes(of: value) {
+    $0.load(fromByteOffset: index * 8, as: UInt.self) & 0x00ff_ffff_ffff_fff8
+  }
+}
+
+func makeArena(
+  addressSpace: ByteCount = .mebibytes(64), chunkSize: ByteCount = .kibibytes(16)
+) throws -> Arena {
+  try Arena.reserve(home: nil, addressSpace: addressSpace, chunkSize: chunkSize)
+}
+
+/// What the optimiser may not look through, so that objects are really allocated.
+@inline(never)
+@_optimize(none)
+func opaque<Value>(_ value: Value) -> Value { value }
+
+/// `malloc_usable_size`, which Glibc's module does not have, as every library calls it.
+func usableSize(of start: UnsafeMutableRawPointer) -> Int {
+  typealias UsableSize = @convention(c) (UnsafeMutableRawPointer) -> Int
+  return unsafeBitCast(dlsym(nil, "malloc_usable_size"), to: UsableSize.self)(start)
+}
