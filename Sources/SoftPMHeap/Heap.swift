@@ -41,6 +41,9 @@ package func withoutScopes<Result>(_ body: () throws -> Result) rethrows -> Resu
 
 /// Questions about the heap as a whole.
 package enum Heap {
+  /// Where the objects of no arena lie, apart from those made before start-up or too large.
+  package static var nurseryRange: Range<UInt> { 0..<0 }
+
   /// The allocated cell that `address` lies in, in whatever arena; nil where there is none.
   package static func cell(containing address: UInt) -> Arena.Cell? {
     var cell = softpm_cell()

@@ -67,6 +67,7 @@ private final class Node {
     #expect(throws: ContainerError.self) {
       _ = try arena.reserveCell(byteCount: 4_000_000, isRaw: true)
     }
+    withExtendedLifetime(buffers) {}
   }
 
   @Test("a forked child allocates and frees in the arena, apart from its parent")

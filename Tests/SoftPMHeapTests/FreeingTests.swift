@@ -113,6 +113,7 @@ private final class Node {
     }
     #expect(arena.cell(containing: arena.base) == nil)
     #expect(arena.cell(containing: arena.base + UInt(arena.chunkSize.rawValue)) == nil)
+    withExtendedLifetime(objects) {}
     #expect(Heap.cell(containing: 0) == nil)
     #expect(Heap.cell(containing: UInt.max) == nil)
   }
@@ -144,6 +145,7 @@ private final class Node {
     #expect(found.isSuperset(of: nodes.map { address(of: $0) }))
     #expect(found.contains(word(0, of: large)))
     #expect(found.count == arena.statistics.liveCells)
+    withExtendedLifetime((nodes, large)) {}
     #expect(arena.shape(of: ChunkIndex(0)) == .empty)
   }
 }
