@@ -40,7 +40,10 @@ let package = Package(
     .target(
       name: "CSoftPMFault",
       dependencies: [withLibSigSegv],
-      cSettings: [.define("SOFTPM_LIBSIGSEGV", .when(traits: ["LibSigSegv"]))]),
+      cSettings: [.define("SOFTPM_LIBSIGSEGV", .when(traits: ["LibSigSegv"]))],
+      linkerSettings: [
+        .linkedLibrary("sigsegv", .when(platforms: [.linux], traits: ["LibSigSegv"]))
+      ]),
     .target(name: "CSoftPMRuntime"),
 
     // MARK: The layers
@@ -64,7 +67,15 @@ let package = Package(
       name: "SoftPMStoreTests", dependencies: ["SoftPMStore", "SoftPMTesting"]),
     .testTarget(name: "SoftPMHeapTests", dependencies: ["SoftPMHeap", "SoftPMTesting"]),
     .testTarget(
-      name: "SoftPMTrackingTests", dependencies: ["SoftPMTracking", "SoftPMTesting"]),
+      name: "SoftPMTrackingTests",
+      dependencies: ["SoftPMTracking", "SoftPMTesting", "CTrackingProbe"]),
+    .target(name: "CTrackingProbe", path: "Tests/Programs/CTrackingProbe"),
+    .executableTarget(
+      name: "TrackingProgram", dependencies: ["SoftPMTracking", "CTrackingProbe"],
+      path: "Tests/Programs/TrackingProgram"),
+    .executableTarget(
+      name: "TrackingMeasurements", dependencies: ["SoftPMTracking", "CTrackingProbe"],
+      path: "Tests/Programs/TrackingMeasurements"),
     .testTarget(name: "SoftPMTypesTests", dependencies: ["SoftPMTypes", "SoftPMTesting"]),
     .testTarget(name: "ContainersTests", dependencies: ["Containers", "SoftPMTesting"]),
     .testTarget(name: "TidyTests"),
