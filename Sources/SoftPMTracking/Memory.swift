@@ -10,13 +10,13 @@
 package let pageBytes = Int(sysconf(Int32(_SC_PAGESIZE)))
 
 /// Zeroed, private, page-aligned memory; nil when the kernel has none.
-func mapMemory(byteCount: Int) -> UnsafeMutableRawPointer? {
+package func mapMemory(byteCount: Int) -> UnsafeMutableRawPointer? {
   let memory = mmap(
     nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
   return memory == MAP_FAILED ? nil : memory
 }
 
-func unmapMemory(_ memory: UnsafeMutableRawPointer, byteCount: Int) {
+package func unmapMemory(_ memory: UnsafeMutableRawPointer, byteCount: Int) {
   munmap(memory, byteCount)
 }
 

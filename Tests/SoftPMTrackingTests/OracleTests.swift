@@ -1,7 +1,5 @@
 import CTrackingProbe
-import Glibc
 import SoftPMBase
-import Synchronization
 import Testing
 
 @testable import SoftPMTracking
@@ -10,39 +8,6 @@ import Testing
 /// changed: a copy that is brought up to date only where it reports must end up equal.
 @Suite("trackers against the oracle", .serialized)
 struct OracleTests {
-  /// One thread that writes until told to stop.
-  final class Writer: @unchecked Sendable {
-    let memory: TestMemory
-    let lane: Int
-    let writes: Int
-    let seed: UInt64
-    var thread = pthread_t()
-
-    init(_ memory: TestMemory, lane: Int, writes: Int, seed: UInt64) {
-      self.memory = memory
-      self.lane = lane
-      self.writes = writes
-      self.seed = seed
-    }
-
-    func start() {
-      let context = Unmanaged.passRetained(self).toOpaque()
-      let result = pthread_create(
-        &thread, nil,
-        { context in
-          let writer = Unmanaged<Writer>.fromOpaque(context!).takeRetainedValue()
-          _ = probe_write_randomly(
-            writer.memory.base, writer.memory.byteCount, writer.lane, writer.writes, writer.seed)
-          writer.finished.store(true, ordering: .releasing)
-          return nil
-        }, context)
-      precondition(result == 0)
-    }
-
-    func join() { pthread_join(thread, nil) }
-    let finished = Atomic(false)
-  }
-
   func refresh(_ copy: UnsafeMutableRawPointer, from memory: TestMemory, _ dirty: DirtySet) {
     dirty.forEachRun { run in
       let offset = Int(run.start - memory.range.start)
@@ -64,15 +29,15 @@ struct OracleTests {
     var collections = 0
     for round in 0..<rounds {
       let writers = (0..<2).map {
-        Writer(memory, lane: $0, writes: writes / rounds / 2, seed: UInt64(round * 2 + $0 + 1))
+        probe_writer_start(
+          memory.base, bytes, $0, writes / rounds / 2, UInt64(round * 2 + $0 + 1))
       }
-      for writer in writers { writer.start() }
-      while !writers.allSatisfy({ $0.finished.load(ordering: .acquiring) }) {
+      while !writers.allSatisfy({ probe_writer_is_finished($0) != 0 }) {
         try tracker.collectAndRearm(into: dirty)
         refresh(copy, from: memory, dirty)
         collections += 1
       }
-      for writer in writers { writer.join() }
+      for writer in writers { probe_writer_join(writer) }
       try tracker.collectAndRearm(into: dirty)
       refresh(copy, from: memory, dirty)
       let difference = probe_first_difference(memory.base, copy, bytes)
@@ -84,17 +49,17 @@ struct OracleTests {
 
   @Test("the kernel loses none of ten million writes of two threads")
   func kernel() throws {
-    try run(.kernel, bytes: 8 << 20, granule: 4 << 10, rounds: 100, writes: 10_000_000)
+    try run(.kernel, bytes: 8 << 20, granule: 4 << 10, rounds: 40, writes: 10_000_000)
   }
 
   @Test("signals lose none of ten million writes of two threads")
   func signal() throws {
-    try run(.signal, bytes: 4 << 20, granule: 16 << 10, rounds: 100, writes: 10_000_000)
+    try run(.signal, bytes: 4 << 20, granule: 16 << 10, rounds: 40, writes: 10_000_000)
   }
 
   @Test("signals lose no write in blocks opened to save mappings")
   func coarseSignal() throws {
-    try run(.signal, bytes: 32 << 20, granule: 4 << 10, rounds: 10, writes: 200_000)
+    try run(.signal, bytes: 32 << 20, granule: 4 << 10, rounds: 4, writes: 80_000)
   }
 
   @Test("everything dirty passes its own test")

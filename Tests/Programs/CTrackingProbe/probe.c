@@ -6,9 +6,9 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <pthread.h>
 #include <signal.h>
-#include <stdbool.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -34,6 +34,45 @@ uint64_t probe_write_randomly(
     __atomic_store_n(word, __atomic_load_n(word, __ATOMIC_RELAXED) + 1, __ATOMIC_RELAXED);
   }
   return state;
+}
+
+struct probe_writer {
+  pthread_t thread;
+  void *memory;
+  size_t byte_count;
+  size_t lane;
+  size_t writes;
+  uint64_t seed;
+  int finished;
+};
+
+static void *run_writer(void *context) {
+  probe_writer *writer = context;
+  probe_write_randomly(
+      writer->memory, writer->byte_count, writer->lane, writer->writes, writer->seed);
+  __atomic_store_n(&writer->finished, 1, __ATOMIC_RELEASE);
+  return NULL;
+}
+
+probe_writer *probe_writer_start(
+    void *memory, size_t byte_count, size_t lane, size_t writes, uint64_t seed) {
+  probe_writer *writer = calloc(1, sizeof(probe_writer));
+  writer->memory = memory;
+  writer->byte_count = byte_count;
+  writer->lane = lane;
+  writer->writes = writes;
+  writer->seed = seed;
+  if (pthread_create(&writer->thread, NULL, run_writer, writer) != 0) abort();
+  return writer;
+}
+
+int probe_writer_is_finished(probe_writer *writer) {
+  return __atomic_load_n(&writer->finished, __ATOMIC_ACQUIRE);
+}
+
+void probe_writer_join(probe_writer *writer) {
+  pthread_join(writer->thread, NULL);
+  free(writer);
 }
 
 void probe_copy(void *to, const void *from, size_t byte_count) {

@@ -10,6 +10,13 @@
 // Returns the generator's next state.
 uint64_t probe_write_randomly(
     void *memory, size_t byte_count, size_t lane, size_t writes, uint64_t seed);
+// The same on a thread of its own.
+typedef struct probe_writer probe_writer;
+probe_writer *probe_writer_start(
+    void *memory, size_t byte_count, size_t lane, size_t writes, uint64_t seed);
+int probe_writer_is_finished(probe_writer *writer);
+void probe_writer_join(probe_writer *writer);
+
 // Copies word by word with relaxed atomic loads, so that a thread may write meanwhile.
 void probe_copy(void *to, const void *from, size_t byte_count);
 // The offset of the first 8 bytes that differ, or byte_count.

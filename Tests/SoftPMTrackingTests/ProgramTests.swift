@@ -1,0 +1,143 @@
+import Foundation
+import SoftPMBase
+import Testing
+
+@testable import SoftPMTracking
+
+/// Runs `TrackingProgram`, for what needs a process of its own.
+struct ProgramRun {
+  let output: String
+  let errors: String
+  let status: Int32
+  let signal: Int32?
+
+  init(_ words: [String], backtrace: Bool = false) throws {
+    let folder = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+      .deletingLastPathComponent()
+    let process = Process()
+    process.executableURL = folder.appendingPathComponent("TrackingProgram")
+    process.arguments = words
+    var environment = ProcessInfo.processInfo.environment
+    environment["SWIFT_BACKTRACE"] =
+      backtrace ? "enable=yes,interactive=no,color=no,timeout=20s" : "enable=no"
+    process.environment = environment
+    let output = Pipe()
+    let errors = FileManager.default.temporaryDirectory
+      .appendingPathComponent("softpm-\(UUID().uuidString)")
+    try Data().write(to: errors)
+    defer { try? FileManager.default.removeItem(at: errors) }
+    process.standardOutput = output
+    process.standardError = try FileHandle(forWritingTo: errors)
+    try process.run()
+    let text = output.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    self.output = String(decoding: text, as: UTF8.self)
+    self.errors = String(decoding: (try? Data(contentsOf: errors)) ?? Data(), as: UTF8.self)
+    status = process.terminationStatus
+    signal = process.terminationReason == .uncaughtSignal ? process.terminationStatus : nil
+  }
+
+  var succeeded: Bool { status == 0 && signal == nil && output.hasSuffix("ok\n") }
+  var report: Comment { "status \(status): \(output)\(errors)" }
+}
+
+@Suite("trackers in programs of their own", .serialized)
+struct ProgramTests {
+  @Test(
+    "a null dereference still prints Swift's backtrace",
+    arguments: [["crash", "kernel"], ["crash", "signal"], ["forbidden", "crash", "automatic"]])
+  func backtrace(words: [String]) throws {
+    let run = try ProgramRun(words, backtrace: true)
+    #expect(run.signal == SIGSEGV, run.report)
+    let text = run.output + run.errors
+    #expect(text.contains("Bad pointer dereference at 0x0000000000000008"), run.report)
+    #expect(text.contains("dereference(_:)"), run.report)
+  }
+
+  @Test("a write to memory that somebody else protected is a crash, not a loop")
+  func protected() throws {
+    let run = try ProgramRun(["crash-on-protected", "signal"], backtrace: true)
+    #expect(run.signal == SIGSEGV, run.report)
+    #expect((run.output + run.errors).contains("overwrite(_:)"), run.report)
+  }
+
+  @Test("without a backtrace handler a crash ends the program by the signal")
+  func plainCrash() throws {
+    let run = try ProgramRun(["crash", "signal"])
+    #expect(run.signal == SIGSEGV, run.report)
+  }
+
+  @Test("a handler installed before ours gets its own faults")
+  func ownHandler() throws {
+    let run = try ProgramRun(["own-handler", "signal"])
+    #expect(run.succeeded, run.report)
+  }
+
+  @Test("where userfaultfd is forbidden, automatic takes signals and says why")
+  func forbidden() throws {
+    let run = try ProgramRun(["forbidden", "explain", "automatic"])
+    #expect(run.succeeded, run.report)
+    #expect(run.output.contains("kind: signal"), run.report)
+    #expect(run.output.contains("userfaultfd is forbidden here: Operation not permitted"))
+    let kernel = try ProgramRun(["forbidden", "explain", "kernel"])
+    #expect(kernel.status == 1 && kernel.output.contains("unsupportedPlatform"), kernel.report)
+  }
+
+  @Test("where userfaultfd is allowed, automatic takes the kernel's way and says so")
+  func allowed() throws {
+    let run = try ProgramRun(["explain", "automatic"])
+    #expect(run.succeeded, run.report)
+    #expect(run.output.contains("kind: kernel"), run.report)
+  }
+
+  @Test(
+    "everything else holds under the filter too",
+    arguments: ["oracle", "fork", "timer", "system-call", "own-handler"])
+  func underFilter(verb: String) throws {
+    let run = try ProgramRun(["forbidden", verb, "automatic"])
+    #expect(run.succeeded, run.report)
+  }
+
+  /// Once only, because a million first touches of pages take seconds: where userfaultfd is
+  /// forbidden, automatic is the signal way.
+  @Test("a million scattered chunks meet no limit, under the filter too")
+  func million() throws {
+    let run = try ProgramRun(["forbidden", "million", "automatic"])
+    #expect(run.output.contains("coarsened"), run.report)
+    #expect(run.succeeded, run.report)
+  }
+
+  @Test("a program that uses up the mappings itself loses no write")
+  func fewMappings() throws {
+    let run = try ProgramRun(["few-mappings", "signal"])
+    #expect(run.succeeded, run.report)
+  }
+
+  @Test(
+    "a forked child uses the memory, is refused the tracker, and disturbs nobody",
+    arguments: ["fork", "bare-fork"], ["kernel", "signal", "everythingDirty"])
+  func forks(verb: String, choice: String) throws {
+    let run = try ProgramRun([verb, choice])
+    #expect(run.succeeded, run.report)
+  }
+
+  @Test("signal handlers may write to watched memory", arguments: ["kernel", "signal"])
+  func timer(choice: String) throws {
+    let run = try ProgramRun(["timer", choice])
+    #expect(run.succeeded, run.report)
+  }
+
+  @Test("a system call into watched memory works under the kernel's tracker")
+  func systemCallKernel() throws {
+    let run = try ProgramRun(["system-call", "kernel"])
+    #expect(run.succeeded, run.report)
+    #expect(run.output.contains("unprepared: 30000\nprepared: 30000"), run.report)
+  }
+
+  @Test("a system call into protected memory fails with EFAULT until the buffer is prepared")
+  func systemCallSignal() throws {
+    let run = try ProgramRun(["system-call", "signal"])
+    #expect(run.succeeded, run.report)
+    #expect(run.output.contains("unprepared: -1 errno 14\nprepared: 30000"), run.report)
+  }
+}
