@@ -1,0 +1,221 @@
+// The leader's work: taking what is queued, writing it, one flush, announcing in order.
+
+import SoftPMBase
+
+/// What one barrier makes durable.
+final class Transaction {
+  var changes: [Change]
+  /// Contents to be written beside the barrier, and which blocks they need. Places in `changes`
+  /// are filled in by `place`.
+  let commit: Commit?
+  let images: PageBuffer?
+  let chunkBytes: Int
+  let metadata: PageBuffer?
+  /// Called with the monitor held when the outcome is known.
+  let settle: (ContainerError?) -> Void
+  var outcome: Result<Int, ContainerError>?
+
+  init(
+    changes: [Change], commit: Commit? = nil, images: PageBuffer? = nil, chunkBytes: Int = 0,
+    metadata: PageBuffer? = nil, settle: @escaping (ContainerError?) -> Void
+  ) {
+    self.changes = changes
+    self.commit = commit
+    self.images = images
+    self.chunkBytes = chunkBytes
+    self.metadata = metadata
+    self.settle = settle
+  }
+}
+
+/// The writes of one leader's turn, and the buffers that they point into.
+struct WriteBatch {
+  var writes: [DeviceWrite] = []
+  private var buffers: [PageBuffer] = []
+
+  mutating func add(_ buffer: PageBuffer, at block: Block) {
+    writes.append(DeviceWrite(offset: block.offset, bytes: buffer.readOnly))
+    buffers.append(buffer)
+  }
+
+  mutating func add(_ bytes: UnsafeRawBufferPointer, of buffer: PageBuffer, at block: Block) {
+    writes.append(DeviceWrite(offset: block.offset, bytes: bytes))
+    buffers.append(buffer)
+  }
+}
+
+extension ChunkStore {
+  /// Waits until `outcome` (read with the monitor held) is known, leading while nobody does.
+  func drive(
+    until outcome: () -> Result<Int, ContainerError>?
+  ) throws(ContainerError) {
+    monitor.lock()
+    while true {
+      if let outcome = outcome() {
+        monitor.unlock()
+        _ = try outcome.get()
+        return
+      }
+      if hasLeader {
+        monitor.wait()
+      } else {
+        hasLeader = true
+        monitor.unlock()
+        lead()
+        monitor.lock()
+      }
+    }
+  }
+
+  /// Runs `body` as the leader, after everything queued before it.
+  func exclusively<Result>(
+    _ body: () throws(ContainerError) -> Result
+  ) throws(ContainerError) -> Result {
+    monitor.lock()
+    while hasLeader { monitor.wait() }
+    hasLeader = true
+    monitor.unlock()
+    lead(keepingLead: true)
+    defer {
+      monitor.locked {
+        hasLeader = false
+        monitor.signalAll()
+      }
+    }
+    return try body()
+  }
+
+  /// Has the queue's thread lead, if nobody is leading when it gets there.
+  func wake() {
+    queueThread.async {
+      let leads = self.monitor.locked {
+        if self.hasLeader || self.queue.isEmpty { return false }
+        self.hasLeader = true
+        return true
+      }
+      if leads { self.lead() }
+    }
+  }
+
+  /// Makes everything queued durable, or fails it. The caller has set `hasLeader`.
+  func lead(keepingLead: Bool = false) {
+    while true {
+      let batch = monitor.locked { () -> [Transaction] in
+        if queue.isEmpty, !keepingLead {
+          hasLeader = false
+          monitor.signalAll()
+        }
+        return queue
+      }
+      if batch.isEmpty { return }
+      let before = medium.statistics.flushes
+      let reached = chain
+      var failure: ContainerError?
+      do throws(ContainerError) {
+        if chain.isBroken { try startEpoch() }
+        var writes = WriteBatch()
+        for transaction in batch { add(transaction, to: &writes) }
+        try medium.writeAndFlush(writes.writes)
+      } catch {
+        failure = error
+        if !chain.isBroken {
+          chain = reached
+          chain.isBroken = true
+        }
+      }
+      announce(batch, failure, flushes: medium.statistics.flushes - before)
+    }
+  }
+
+  /// Gives a transaction its places and its barrier.
+  private func add(_ transaction: Transaction, to batch: inout WriteBatch) {
+    var wanted = chain.next + 1
+    place(transaction, wanted: &wanted, in: &batch)
+    let body = Change.encode(transaction.changes)
+    var outside: BlockReference?
+    if body.count > Barrier.inlineBytesMost {
+      let buffer = PageBuffer(blocksHolding: body)
+      let extent = space.take(buffer.byteCount / Block.byteCount, wanted: wanted)
+      wanted = extent.end
+      batch.add(buffer, at: extent.start)
+      outside = BlockReference(
+        block: extent.start, digest: body.withUnsafeBytes { Checksum.digest($0) })
+    }
+    let next = space.take(1, wanted: wanted).start
+    let barrier = Barrier(
+      identity: superblock.identity, block: chain.next,
+      epoch: superblock.epochs[superblock.epochs.count - 1].number, sequence: chain.sequence + 1,
+      previous: chain.digest, watermark: superblock.watermark, next: next,
+      bodyBytes: body.count, outside: outside)
+    let head = PageBuffer(blocksHolding: barrier.encoded(body: body))
+    batch.add(head, at: chain.next)
+    chain = Chain(
+      sequence: barrier.sequence, digest: Checksum.digest(head.readOnly), next: next,
+      isBroken: false)
+  }
+
+  private func place(
+    _ transaction: Transaction, wanted: inout Block, in batch: inout WriteBatch
+  ) {
+    guard let index = transaction.changes.lastIndex(where: \.isVersion),
+      case .versionMade(var facts, let removed, var chunks) = transaction.changes[index]
+    else { return }
+    if let images = transaction.images, !chunks.isEmpty {
+      let blocks = transaction.chunkBytes / Block.byteCount
+      let extent = space.take(chunks.count * blocks, wanted: wanted)
+      wanted = extent.end
+      for position in chunks.indices { chunks[position].block = extent.start + position * blocks }
+      let used = UnsafeRawBufferPointer(rebasing: images.readOnly[..<extent.byteCount])
+      batch.add(used, of: images, at: extent.start)
+    }
+    if let metadata = transaction.metadata, case .blocks(var place, let byteCount) = facts.metadata
+    {
+      let extent = space.take(metadata.byteCount / Block.byteCount, wanted: wanted)
+      wanted = extent.end
+      place.block = extent.start
+      facts.metadata = .blocks(place, byteCount: byteCount)
+      batch.add(metadata, at: extent.start)
+    }
+    transaction.changes[index] = .versionMade(facts, removed: removed, chunks: chunks)
+    monitor.locked {
+      guard let node = graph.versions[facts.id] else { return }
+      node.facts.metadata = facts.metadata
+      node.chunks = chunks
+    }
+  }
+
+  private func announce(_ batch: [Transaction], _ failure: ContainerError?, flushes: Int) {
+    let calls = monitor.locked { () -> [@Sendable () -> Void] in
+      var settled = batch
+      if failure == nil {
+        queue.removeFirst(batch.count)
+        superblock.watermark = chain.sequence
+      } else {
+        // Later points in flight fail with the one that failed.
+        settled = queue
+        queue = []
+      }
+      var calls: [@Sendable () -> Void] = []
+      for transaction in settled {
+        transaction.settle(failure)
+        let result: Result<Int, ContainerError> =
+          if let failure { .failure(failure) } else { .success(flushes) }
+        transaction.outcome = result
+        calls += transaction.commit?.finish(result) ?? []
+      }
+      if failure == nil { numberLimit = newestDurable + ChunkStore.numbersAhead + 1 }
+      monitor.signalAll()
+      return calls
+    }
+    for call in calls { call() }
+  }
+
+  /// The largest number that the medium knows to be used. Monitor held.
+  private var newestDurable: UInt64 {
+    max(superblock.nextVersion - 1, lastAnnounced)
+  }
+}
+
+extension Change {
+  var isVersion: Bool { if case .versionMade = self { true } else { false } }
+}

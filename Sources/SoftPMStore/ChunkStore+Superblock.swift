@@ -1,0 +1,53 @@
+// Superblocks and epochs: the leader's seldom work.
+
+import SoftPMBase
+
+extension ChunkStore {
+  /// Begins a stretch of the chain that nothing written before can be mistaken for.
+  ///
+  /// Both slots must know the epoch before its first barrier is written: were one slot lost
+  /// later, the other would still lead past the barriers of the failed writer.
+  func startEpoch() throws(ContainerError) {
+    var next = superblock
+    // Epochs that got no barrier are replaced by the new one.
+    next.epochs.removeAll { $0.firstBarrier > chain.sequence }
+    guard next.epochs.count < Superblock.epochsMost else {
+      throw ContainerError(
+        code: .io, message: "Too many interruptions since the last checkpoint. Reopen the store.")
+    }
+    let start = space.take(1).start
+    next.epochs.append(
+      Epoch(
+        number: superblock.epochs[superblock.epochs.count - 1].number + 1,
+        firstBarrier: chain.sequence + 1, start: start))
+    next.watermark = chain.sequence
+    next.isClean = false
+    next.nextVersion = monitor.locked { nextVersion }
+    for _ in 0..<2 { try writeAndFlush(&next) }
+    chain.next = start
+    chain.isBroken = false
+    monitor.locked { numberLimit = next.nextVersion + ChunkStore.numbersAhead }
+  }
+
+  /// Records that everything is durable and no version number is in use beyond the last.
+  func writeCleanSuperblock() throws(ContainerError) {
+    var next = superblock
+    next.watermark = chain.sequence
+    next.isClean = true
+    next.nextVersion = monitor.locked { nextVersion }
+    try writeAndFlush(&next)
+  }
+
+  /// Writes the slot that is not the last proven one; only then is that the last proven one.
+  private func writeAndFlush(_ next: inout Superblock) throws(ContainerError) {
+    next.sequence = superblock.sequence + 1
+    let buffer = PageBuffer(blocksHolding: next.encoded())
+    let slot = Superblock.slot(ofSequence: next.sequence)
+    var writes = WriteBatch()
+    writes.add(buffer, at: Block(UInt64(slot)))
+    let holder = PageBuffer(blocksHolding: Holder.encoded())
+    if next.isClean == false { writes.add(holder, at: Holder.block) }
+    try medium.writeAndFlush(writes.writes)
+    superblock = next
+  }
+}

@@ -1,0 +1,170 @@
+// The store: containers, versions and chunks on a device.
+//
+// Facts:
+// 1. One thread at a time is the *leader*: it alone encodes barriers, takes space and writes. It
+//    is whoever waits for a commit, or a queue's thread when nobody does.
+// 2. The leader takes all that is queued, writes it, flushes once and announces it in order: so
+//    one flush announces everything that was complete before it.
+// 3. When a write or flush fails, everything queued fails with it, and the next leader opens a
+//    new epoch at the last durable barrier, in fresh space, before it goes on.
+// 4. A version number is given out at most `numbersAhead` beyond what the medium knows to be
+//    used, so a successor that skips as many never repeats one.
+
+import Dispatch
+import Glibc
+import SoftPMBase
+
+package final class ChunkStore: @unchecked Sendable {
+  /// Most versions that may be numbered and not yet durable (fact 4).
+  static let numbersAhead: UInt64 = 64
+
+  let monitor = Monitor()
+  let medium: Medium
+  let isReadOnly: Bool
+  let clock: @Sendable () -> Double
+  private let process = getpid()
+  let queueThread = DispatchQueue(label: "softpm.store", qos: .userInitiated)
+
+  // MARK: Guarded by the monitor
+  var graph = VersionGraph()
+  var queue: [Transaction] = []
+  var hasLeader = false
+  var isClosed = false
+  var nextVersion: UInt64 = 1
+  /// Numbers below this may be given out (fact 4).
+  var numberLimit: UInt64 = 1
+  var lastAnnounced: UInt64 = 0
+  var tables = TableCache()
+
+  // MARK: Owned by the leader
+  var chain: Chain
+  var space: FreeSpace
+  var superblock: Superblock
+
+  /// Where the chain of barriers stands.
+  struct Chain {
+    /// The last barrier written; durable unless `isBroken`.
+    var sequence: UInt64
+    var digest: Digest
+    var next: Block
+    /// A write or flush failed, or the store was just opened: nothing may follow before a new
+    /// epoch is known to both superblocks.
+    var isBroken = true
+  }
+
+  init(_ medium: Medium, readOnly: Bool, clock: @escaping @Sendable () -> Double)
+    throws(ContainerError)
+  {
+    self.medium = medium
+    isReadOnly = readOnly
+    self.clock = clock
+    let found = try Recovery(medium, readOnly: readOnly).run()
+    graph = found.graph
+    chain = found.chain
+    space = found.space
+    superblock = found.superblock
+    nextVersion = found.nextVersion
+    guard !readOnly else { return }
+    try medium.flush()
+    try startEpoch()
+  }
+
+  deinit {
+    medium.device.close()
+  }
+
+  /// Opens the store at `path`, and makes one where that was asked for.
+  package static func open(
+    _ path: String, _ options: StoreFileOptions = .init()
+  ) throws(ContainerError) -> ChunkStore {
+    let file = try StoreFile.open(path, options) { NewStore.image() }
+    let device = PosixDevice(file, readOnly: options.readOnly, reason: "")
+    do throws(ContainerError) {
+      return try open(on: device, options)
+    } catch {
+      device.close()
+      var error = error
+      error.path = error.path ?? file.path
+      throw error
+    }
+  }
+
+  /// A store in memory, gone with its last owner.
+  package static func inMemory() throws(ContainerError) -> ChunkStore {
+    try open(on: MemoryDevice())
+  }
+
+  /// Opens the store on a device, and makes one on an empty device.
+  package static func open(
+    on device: any Device, _ options: StoreFileOptions = .init()
+  ) throws(ContainerError) -> ChunkStore {
+    let medium = Medium(device)
+    if device.byteCount == 0, !options.readOnly, options.createIfMissing {
+      let image = NewStore.image()
+      let buffer = PageBuffer(blocksHolding: image)
+      try medium.writeAndFlush([DeviceWrite(offset: 0, bytes: buffer.readOnly)])
+    }
+    return try ChunkStore(medium, readOnly: options.readOnly, clock: options.clock)
+  }
+
+  package var statistics: StoreStatistics { medium.statistics }
+
+  /// Monitor held: throws unless the store may be used, and changed if `changing`.
+  func usable(changing: Bool) throws(ContainerError) {
+    if isClosed { throw .closedStore }
+    if getpid() != process { throw .forkedStore }
+    if changing, isReadOnly { throw .readOnlyStore }
+  }
+
+  /// Waits for everything in flight, records where the store ends, and lets the file go.
+  package func close() throws(ContainerError) {
+    var failure: ContainerError?
+    let isFirst = monitor.locked {
+      defer { isClosed = true }
+      return !isClosed
+    }
+    guard isFirst else { return }
+    if getpid() == process, !isReadOnly {
+      do throws(ContainerError) {
+        try exclusively { () throws(ContainerError) in
+          if !chain.isBroken { try writeCleanSuperblock() }
+        }
+      } catch {
+        failure = error
+      }
+    }
+    medium.device.close()
+    if let failure { throw failure }
+  }
+}
+
+/// The content of a store that holds nothing yet.
+enum NewStore {
+  static let checkpoint = Block(3)
+  static let firstBarrier = Block(4)
+  /// A new file's size: what follows the records are zeros, ready to be written over.
+  static let byteCount = 256 << 10
+
+  static func image() -> [UInt8] {
+    let identity = Digest(low: .random(in: 1 ... .max), high: .random(in: 1 ... .max))
+    return image(identity: identity)
+  }
+
+  static func image(identity: Digest) -> [UInt8] {
+    let checkpointBytes = Checkpoint(
+      identity: identity, nextBarrier: firstBarrier, frontier: firstBarrier + 1
+    ).encoded(at: checkpoint)
+    let reference = BlockReference(
+      block: checkpoint, digest: checkpointBytes.withUnsafeBytes { Checksum.digest($0) })
+    var superblock = Superblock(
+      identity: identity, sequence: 2, watermark: 0, nextVersion: 1, isClean: true,
+      checkpoint: reference, epochs: [Epoch(number: 1, firstBarrier: 1, start: firstBarrier)])
+    var image = superblock.encoded()
+    superblock.sequence = 1
+    image += superblock.encoded()
+    image += [UInt8](repeating: 0, count: Block.byteCount)
+    image += checkpointBytes
+    image += [UInt8](repeating: 0, count: byteCount - image.count)
+    return image
+  }
+}

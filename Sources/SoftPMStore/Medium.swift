@@ -1,0 +1,70 @@
+import SoftPMBase
+import Synchronization
+
+/// The device as the store uses it: the one place where operations and bytes are counted.
+final class Medium: Sendable {
+  let device: any Device
+  private let bytesWritten = Atomic<Int>(0)
+  private let bytesRead = Atomic<Int>(0)
+  private let reads = Atomic<Int>(0)
+  private let flushes = Atomic<Int>(0)
+
+  init(_ device: any Device) {
+    self.device = device
+  }
+
+  func read(
+    into target: UnsafeMutableRawBufferPointer, at offset: Int, from source: ReadSource
+  ) throws(ContainerError) {
+    reads.add(1, ordering: .relaxed)
+    bytesRead.add(target.count, ordering: .relaxed)
+    try device.read(into: target, at: offset, from: source)
+  }
+
+  /// Reads whole blocks into fresh memory.
+  func blocks(
+    _ count: Int, at block: Block, from source: ReadSource
+  ) throws(ContainerError) -> PageBuffer {
+    let buffer = PageBuffer(byteCount: count * Block.byteCount, zeroed: false)
+    try read(into: buffer.bytes, at: block.offset, from: source)
+    return buffer
+  }
+
+  func write(_ writes: [DeviceWrite]) throws(ContainerError) {
+    count(writes)
+    try device.write(writes)
+  }
+
+  func flush() throws(ContainerError) {
+    flushes.add(1, ordering: .relaxed)
+    try device.flush()
+  }
+
+  func writeAndFlush(_ writes: [DeviceWrite]) throws(ContainerError) {
+    count(writes)
+    flushes.add(1, ordering: .relaxed)
+    try device.writeAndFlush(writes)
+  }
+
+  private func count(_ writes: [DeviceWrite]) {
+    bytesWritten.add(writes.reduce(0) { $0 + $1.bytes.count }, ordering: .relaxed)
+  }
+
+  var statistics: StoreStatistics {
+    StoreStatistics(
+      driver: device.driver, reason: device.reason, flushes: flushes.load(ordering: .relaxed),
+      bytesWritten: bytesWritten.load(ordering: .relaxed),
+      reads: reads.load(ordering: .relaxed), bytesRead: bytesRead.load(ordering: .relaxed))
+  }
+}
+
+/// What a store has done since it was opened.
+package struct StoreStatistics: Sendable {
+  package var driver: String
+  /// Why that driver was chosen, in one line; empty where there was no choice.
+  package var reason: String
+  package var flushes: Int
+  package var bytesWritten: Int
+  package var reads: Int
+  package var bytesRead: Int
+}

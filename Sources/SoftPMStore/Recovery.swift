@@ -1,0 +1,158 @@
+// Finding the last whole barrier.
+//
+// Facts:
+// 1. Of the two superblocks the newer one that leads to a whole store counts.
+// 2. The chain is followed from the checkpoint, one block per barrier, until a block is not the
+//    barrier expected there.
+// 3. What is at or below the watermark was durable once: damage there is corruption. Above it a
+//    barrier counts only if everything that it names is on the medium, whole, and the one before
+//    it counts; the first that does not is the torn end.
+// 4. A read-only opening believes the watermark and shows nothing above it: a writer may be at
+//    work, and what it has not announced may still vanish.
+// 5. Everything is read past the page cache unless read-only: after a failed flush the cache
+//    shows what the medium does not have.
+
+import SoftPMBase
+
+struct Recovery {
+  struct Found {
+    var graph: VersionGraph
+    var chain: ChunkStore.Chain
+    var space: FreeSpace
+    var superblock: Superblock
+    var nextVersion: UInt64
+  }
+
+  /// A barrier read back, with the blocks that it occupies.
+  struct Link {
+    var barrier: Barrier
+    var digest: Digest
+    var changes: [Change]
+  }
+
+  let medium: Medium
+  let readOnly: Bool
+  private var source: ReadSource { readOnly ? .cache : .medium }
+
+  init(_ medium: Medium, readOnly: Bool) {
+    self.medium = medium
+    self.readOnly = readOnly
+  }
+
+  func run() throws(ContainerError) -> Found {
+    let candidates = try superblocks()
+    var failure: ContainerError?
+    for candidate in candidates {
+      do throws(ContainerError) {
+        return try follow(
+          candidate, watermark: candidates.reduce(0) { max($0, $1.watermark) })
+      } catch {
+        failure = failure ?? error
+      }
+    }
+    throw failure ?? .corrupt(at: 0, expected: "a superblock")
+  }
+
+  /// The valid superblocks, newest first.
+  private func superblocks() throws(ContainerError) -> [Superblock] {
+    var valid: [Superblock] = []
+    var newer: UInt32?
+    var damage: ContainerError?
+    for number in 0..<2 {
+      let buffer = try medium.blocks(1, at: Block(UInt64(number)), from: source)
+      switch Superblock.slot(buffer.readOnly, number: number) {
+      case .valid(let superblock): valid.append(superblock)
+      case .newer(let version): newer = max(newer ?? 0, version)
+      case .damaged(let error): damage = damage ?? error
+      case .foreign: break
+      }
+    }
+    if let newer {
+      throw ContainerError(
+        code: .newerFormat,
+        message: "The store has format \(newer); this library reads up to format "
+          + "\(Superblock.formatVersion). Use a newer version of the library.")
+    }
+    if valid.isEmpty {
+      throw damage
+        ?? ContainerError(
+          code: .notAStore, message: "This is not a store: it does not begin as one.")
+    }
+    return valid.sorted { $0.sequence > $1.sequence }
+  }
+
+  private func follow(
+    _ superblock: Superblock, watermark: UInt64
+  ) throws(ContainerError) -> Found {
+    let place = superblock.checkpoint
+    let buffer = try medium.blocks(1, at: place.block, from: source)
+    guard Checksum.digest(buffer.readOnly) == place.digest else {
+      throw .corrupt(at: UInt64(place.block.offset), expected: "the checkpoint")
+    }
+    let checkpoint = try Checkpoint(
+      decoding: buffer.readOnly, at: place.block, identity: superblock.identity)
+    var known = watermark
+    var links = try chain(from: checkpoint, superblock, known: &known)
+    let lastKnown = links.lastIndex { $0.barrier.sequence <= known }.map { $0 + 1 } ?? 0
+    if readOnly { links.removeSubrange(lastKnown...) }
+    return try replay(links, provenUpTo: lastKnown, on: checkpoint, superblock)
+  }
+
+  /// Reads barriers from the checkpoint on, up to the first that is not what it should be.
+  private func chain(
+    from checkpoint: Checkpoint, _ superblock: Superblock, known: inout UInt64
+  ) throws(ContainerError) -> [Link] {
+    var links: [Link] = []
+    var sequence = checkpoint.barrier + 1
+    var block = checkpoint.nextBarrier
+    var previous = checkpoint.barrierDigest
+    while true {
+      let epoch = superblock.epochs.last { $0.firstBarrier <= sequence }
+      if let epoch, epoch.firstBarrier == sequence { block = epoch.start }
+      let link: Link
+      do throws(ContainerError) {
+        link = try read(block, identity: superblock.identity)
+        guard link.barrier.sequence == sequence, link.barrier.previous == previous,
+          link.barrier.epoch == epoch?.number
+        else {
+          throw .corrupt(at: UInt64(block.offset), expected: "barrier \(sequence)")
+        }
+      } catch  where error.code == .corrupt {
+        if sequence <= known { throw error }
+        return links
+      }
+      known = max(known, link.barrier.watermark)
+      links.append(link)
+      sequence += 1
+      block = link.barrier.next
+      previous = link.digest
+    }
+  }
+
+  private func read(_ block: Block, identity: Digest) throws(ContainerError) -> Link {
+    let head = try medium.blocks(1, at: block, from: source)
+    var reader = ByteReader(head.readOnly, of: "barrier", at: UInt64(block.offset))
+    let barrier = try Barrier(decoding: &reader, head.readOnly, at: block, identity: identity)
+    let digest = Checksum.digest(head.readOnly)
+    guard let outside = barrier.outside else {
+      let origin = reader.offset
+      var body = ByteReader(try reader.take(barrier.bodyBytes), of: "barrier", at: origin)
+      let changes = try Change.decode(&body)
+      try body.finish()
+      return Link(barrier: barrier, digest: digest, changes: changes)
+    }
+    guard outside.block.offset + barrier.bodyBytes <= medium.device.byteCount else {
+      throw .corrupt(at: UInt64(block.offset), expected: "a body within the store")
+    }
+    let buffer = try medium.blocks(
+      Block.count(holding: barrier.bodyBytes), at: outside.block, from: source)
+    let bytes = UnsafeRawBufferPointer(rebasing: buffer.readOnly[..<barrier.bodyBytes])
+    guard Checksum.digest(bytes) == outside.digest else {
+      throw .corrupt(at: UInt64(outside.block.offset), expected: "a barrier's body")
+    }
+    var body = ByteReader(bytes, of: "barrier body", at: UInt64(outside.block.offset))
+    let changes = try Change.decode(&body)
+    try body.finish()
+    return Link(barrier: barrier, digest: digest, changes: changes)
+  }
+}

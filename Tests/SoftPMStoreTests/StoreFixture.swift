@@ -1,0 +1,83 @@
+import Glibc
+import SoftPMBase
+import SoftPMStore
+import Testing
+
+/// Helps tests to say in a line what a store is to hold and what it holds.
+struct StoreFixture {
+  static let chunkBytes = 4096
+
+  /// Content of a chunk that no other version or chunk has.
+  static func image(_ chunk: UInt32, _ salt: UInt64, bytes: Int = chunkBytes) -> [UInt8] {
+    var state = salt &* 0x9E37_79B9_7F4A_7C15 ^ UInt64(chunk) &+ 1
+    return (0..<bytes).map { _ in
+      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      return UInt8(truncatingIfNeeded: state >> 33)
+    }
+  }
+
+  static func request(
+    _ container: ContainerNumber, parent: VersionID?, _ images: [UInt32: [UInt8]],
+    removed: [UInt32] = [], metadata: [UInt8] = [], label: String? = nil
+  ) -> CommitRequest {
+    let indices = images.keys.sorted()
+    let size = images.values.first?.count ?? 0
+    let buffer = PageBuffer(byteCount: size * indices.count)
+    var digests: [Digest] = []
+    for (place, index) in indices.enumerated() {
+      images[index]!.withUnsafeBytes { bytes in
+        UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[(place * size)...])
+          .copyMemory(from: bytes)
+        digests.append(Checksum.digest(bytes))
+      }
+    }
+    return CommitRequest(
+      container: container, parent: parent, chunks: indices.map(ChunkIndex.init),
+      images: buffer, digests: digests, removed: removed.map(ChunkIndex.init),
+      metadata: metadata, label: label, objectCount: images.count)
+  }
+}
+
+extension ChunkStore {
+  /// Every chunk of a version with its content.
+  func content(of version: VersionID) throws -> [UInt32: [UInt8]] {
+    var content: [UInt32: [UInt8]] = [:]
+    for chunk in try chunks(of: version) {
+      let size = try containers.first?.chunkSize.rawValue ?? 4096
+      let buffer = PageBuffer(byteCount: size)
+      try read(chunk.index, of: version, into: buffer.bytes)
+      content[chunk.index.rawValue] = [UInt8](buffer.readOnly)
+    }
+    return content
+  }
+}
+
+/// A folder of its own for one test, removed with its last owner.
+final class TemporaryFolder {
+  let path: String
+
+  init() {
+    var template = Array("/tmp/softpm-store-XXXXXX".utf8CString)
+    path = String(cString: mkdtemp(&template))
+  }
+
+  deinit {
+    for name in names { unlink(path + "/" + name) }
+    rmdir(path)
+  }
+
+  var names: [String] {
+    guard let folder = opendir(path) else { return [] }
+    defer { closedir(folder) }
+    var names: [String] = []
+    while let entry = readdir(folder) {
+      let name = withUnsafeBytes(of: entry.pointee.d_name) {
+        String(cString: $0.bindMemory(to: CChar.self).baseAddress!)
+      }
+      if name != ".", name != ".." { names.append(name) }
+    }
+    return names
+  }
+
+  func file(_ name: String) -> String { path + "/" + name }
+}
