@@ -1,0 +1,155 @@
+// Enums: which case, and its payload.
+//
+// 1. Payload cases have the first tags, in the order of the field records.
+// 2. The value witnesses read the tag, turn an enum's bits into its payload's, and back. They only
+//    look at bits: no retain, no user code.
+// 3. With one payload case the payload's bits are the enum's; with several, spare bits of the
+//    payload may hold the tag, so the payload is read from a copy that is projected first.
+// 4. An image is the payload's image with the tag injected: slack is zero. Home addresses and
+//    codes keep the spare bits of pointers free (bits 0–2 and 56–63), as live addresses do.
+
+import CSoftPMRuntime
+import SoftPMBase
+
+final class EnumForm: FieldForm {
+  struct Case {
+    var name: String
+    /// The payload where it is held in place.
+    var payload: ValueLayout?
+    /// The payload's type where a box holds it.
+    var boxed: Metadata?
+  }
+
+  let metadata: Metadata
+  /// Payload cases, by tag.
+  let payloads: [Case]
+  /// Cases without payload; their tags follow.
+  let others: [String]
+  private unowned let catalog: TypeCatalog
+  private let size: Int
+  private let isOptional: Bool
+
+  init(_ metadata: Metadata, payloads: [Case], others: [String], catalog: TypeCatalog) {
+    self.metadata = metadata
+    self.payloads = payloads
+    self.others = others
+    self.catalog = catalog
+    size = metadata.size
+    isOptional = metadata.kind == .optional
+  }
+
+  override var isVisited: Bool {
+    payloads.contains { $0.boxed != nil || !($0.payload?.isUnvisited ?? true) }
+  }
+
+  private func tag(of value: UnsafeRawPointer) -> Int {
+    Int(softpm_runtime_enum_tag(value, metadata.address))
+  }
+
+  /// Calls `body` with the current payload case and its bits; not for cases without payload.
+  private func withPayload(
+    of value: UnsafeRawPointer,
+    _ body: (Case, Int, UnsafeRawPointer) throws(ContainerError) -> Void
+  ) throws(ContainerError) {
+    let tag = tag(of: value)
+    guard tag < payloads.count else { return }
+    if payloads.count == 1 { return try body(payloads[0], 0, value) }
+    try withScratch(copying: value, byteCount: size) { copy throws(ContainerError) in
+      softpm_runtime_enum_project(copy, metadata.address)
+      try body(payloads[tag], tag, UnsafeRawPointer(copy))
+    }
+  }
+
+  override func visit(
+    _ value: UnsafeRawPointer, at slot: Int, in site: Site, _ body: ReferenceVisitor
+  ) throws(ContainerError) {
+    try withPayload(of: value) { current, _, payload throws(ContainerError) in
+      if let layout = current.payload {
+        try layout.visit(payload, at: slot, in: site, body)
+      } else if let boxed = current.boxed {
+        try body(
+          Reference(
+            target: payload.load(as: UnsafeRawPointer.self), layout: catalog.boxLayout(of: boxed),
+            strength: .strong, slotOffset: slot))
+      }
+    }
+  }
+
+  override func write(
+    _ value: UnsafeRawPointer, into image: UnsafeMutableRawPointer, at slot: Int, in site: Site,
+    _ context: any ImageContext
+  ) throws(ContainerError) {
+    try withPayload(of: value) { current, _, payload throws(ContainerError) in
+      if let layout = current.payload {
+        try layout.write(payload, into: image, at: slot, in: site, context)
+      } else if let boxed = current.boxed {
+        let box = payload.load(as: UnsafeRawPointer.self)
+        let home = try site.home(
+          of: box, catalog.boxLayout(of: boxed), .strong, at: slot, context)
+        image.storeBytes(of: UInt(home.rawValue), as: UInt.self)
+      }
+    }
+    softpm_runtime_enum_inject(image, UInt32(tag(of: value)), metadata.address)
+  }
+
+  override func swizzle(
+    _ value: UnsafeMutableRawPointer, _ session: RestoreSession
+  ) throws(ContainerError) {
+    let tag = tag(of: value)
+    guard tag < payloads.count + others.count else {
+      throw session.damaged("a case of \(displayName(metadata))", at: value)
+    }
+    guard tag < payloads.count else { return }
+    softpm_runtime_enum_project(value, metadata.address)
+    if let layout = payloads[tag].payload {
+      try layout.swizzle(value, session)
+    } else if let boxed = payloads[tag].boxed {
+      let target = try session.member(value.load(as: UInt.self), at: value)
+      try session.expect(target, isBoxOf: boxed, at: value)
+      value.storeBytes(of: UInt(bitPattern: target), as: UInt.self)
+    }
+    softpm_runtime_enum_inject(value, UInt32(tag), metadata.address)
+  }
+
+  /// `.case` and the way within the payload; an optional's case is not written.
+  override func path(toSlotAt offset: Int, in value: UnsafeRawPointer) -> String {
+    let tag = tag(of: value)
+    guard tag < payloads.count else { return "" }
+    let name = isOptional ? "" : ".\(payloads[tag].name)"
+    guard let layout = payloads[tag].payload else { return name }
+    if payloads.count == 1 { return name + layout.path(toSlotAt: offset, in: value) }
+    var rest = ""
+    withScratch(copying: value, byteCount: size) { copy in
+      softpm_runtime_enum_project(copy, metadata.address)
+      rest = layout.path(toSlotAt: offset, in: UnsafeRawPointer(copy))
+    }
+    return name + rest
+  }
+}
+
+/// A copy of a value to take apart: on the stack where it fits, else in memory of its own.
+func withScratch<Failure: Error>(
+  copying value: UnsafeRawPointer, byteCount: Int,
+  _ body: (UnsafeMutableRawPointer) throws(Failure) -> Void
+) throws(Failure) {
+  guard byteCount > 64 else {
+    var words: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) =
+      (0, 0, 0, 0, 0, 0, 0, 0)
+    return try withUnsafeMutableBytes(of: &words) { raw throws(Failure) in
+      guard let start = raw.baseAddress else { return }
+      start.copyMemory(from: value, byteCount: byteCount)
+      try body(start)
+    }
+  }
+  let copy = UnsafeMutableRawPointer.allocate(byteCount: byteCount, alignment: 64)
+  defer { copy.deallocate() }
+  copy.copyMemory(from: value, byteCount: byteCount)
+  try body(copy)
+}
+
+extension EnumForm {
+  func emptyCaseName(of value: UnsafeRawPointer) -> String? {
+    let index = Int(softpm_runtime_enum_tag(value, metadata.address)) - payloads.count
+    return others.indices.contains(index) ? others[index] : nil
+  }
+}

@@ -1,0 +1,101 @@
+import CSoftPMRuntime
+import SoftPMBase
+
+/// Standard types whose storage this library knows, and modules whose types it does not.
+enum KnownTypes {
+  /// The layout of a struct that is not read field by field; nil for all others.
+  static func layout(
+    of metadata: Metadata, _ descriptor: TypeDescriptor, _ catalog: TypeCatalog
+  ) -> ValueLayout? {
+    switch descriptor.module {
+    case "Swift": standardLayout(of: metadata, descriptor.name, catalog)
+    case "Observation":
+      descriptor.name == "ObservationRegistrar"
+        ? ValueLayout(metadata, form: RegistrarForm()) : nil
+    case "__C":
+      lockNames.contains(where: descriptor.name.hasPrefix)
+        ? ValueLayout(metadata, form: RefusedForm(.systemType(metadata))) : nil
+    default: nil
+    }
+  }
+
+  private static let lockNames = ["pthread_", "sem_t", "__pthread", "_IO_FILE", "jmp_buf"]
+
+  private static func standardLayout(
+    of metadata: Metadata, _ name: String, _ catalog: TypeCatalog
+  ) -> ValueLayout? {
+    switch name {
+    case "Bool": return ValueLayout(metadata, form: BoolForm())
+    case "String": return ValueLayout(metadata, form: StringForm(catalog: catalog))
+    case "Array", "ContiguousArray":
+      return metadata.genericArgument(0).map {
+        ValueLayout(metadata, form: ArrayForm(element: $0, catalog: catalog))
+      }
+    case "ArraySlice":
+      return metadata.genericArgument(0).map {
+        ValueLayout(metadata, form: ArraySliceForm(element: $0, catalog: catalog))
+      }
+    case "Dictionary", "Set":
+      return ValueLayout(
+        metadata,
+        form: TableForm(metadata, isDictionary: name == "Dictionary", catalog: catalog))
+    case "InlineArray":
+      return metadata.genericArgument(1).map {
+        ValueLayout(
+          metadata,
+          form: FixedArrayForm(
+            count: max(0, metadata.genericInteger(0)), element: catalog.valueLayout(of: $0)))
+      }
+    case "ObjectIdentifier":
+      return ValueLayout(metadata, form: ObjectIdentifierForm(catalog: catalog))
+    case "SIMD3":
+      // Four lanes of which the fourth is padding.
+      return metadata.genericArgument(0).map {
+        ValueLayout(
+          plain: metadata, runs: [ValueLayout.Run(offset: 0, count: 3 * $0.size)])
+      }
+    default: return nil
+    }
+  }
+
+  /// Modules of the toolchain; internals of their types are not shown in paths.
+  static func isSystemModule(_ module: String) -> Bool {
+    module == "Swift" || restrictedModules.contains(module)
+  }
+
+  /// Modules whose classes are backed by locks, C objects or code.
+  private static let restrictedModules: Set<String> = [
+    "Foundation", "FoundationEssentials", "FoundationInternationalization",
+    "FoundationNetworking", "FoundationXML", "CoreFoundation", "_FoundationICU",
+    "_Concurrency", "Dispatch", "Synchronization", "Observation", "_StringProcessing",
+    "_RegexParser", "RegexBuilder", "Distributed", "Glibc", "__C",
+  ]
+
+  /// Classes of those modules that are ordinary objects.
+  private static let plainClasses: Set<String> = [
+    "__DataStorage", "RangeReference", "_SwiftURL", "URLParseInfo",
+  ]
+
+  /// Why instances of a class cannot be persisted; nil where they can.
+  static func refusal(ofClass metadata: Metadata, _ descriptor: TypeDescriptor) -> Refusal? {
+    if descriptor.address == softpm_runtime_managed_buffer_descriptor() {
+      return .tailAllocated(metadata)
+    }
+    let module = descriptor.module
+    if module == "Swift" {
+      if descriptor.name.hasSuffix("KeyPath") { return .keyPath(metadata) }
+      return opaqueStandardClasses.contains(descriptor.name) ? .systemType(metadata) : nil
+    }
+    if restrictedModules.contains(module), !plainClasses.contains(descriptor.name) {
+      return .systemType(metadata)
+    }
+    return nil
+  }
+
+  /// Standard classes with storage behind their fields, which are recognised before or not at all.
+  private static let opaqueStandardClasses: Set<String> = [
+    "__StaticArrayStorage", "__SharedStringStorage", "_StringBreadcrumbs", "__VaListBuilder",
+    "__EmptyArrayStorage", "__RawDictionaryStorage", "__RawSetStorage",
+    "__EmptyDictionarySingleton", "__EmptySetSingleton",
+  ]
+}

@@ -1,0 +1,242 @@
+import CSoftPMRuntime
+import SoftPMBase
+
+/// Compiles the layout of one type from its metadata. Called once per type and catalog.
+struct LayoutCompiler {
+  let catalog: TypeCatalog
+
+  func compile(_ metadata: Metadata) -> ValueLayout {
+    guard metadata.isCopyable else { return refuse(metadata, .noncopyable(metadata)) }
+    switch metadata.kind {
+    case .classType:
+      return ValueLayout(object: metadata, as: metadata, isOptional: false)
+    case .structure: return compileStructure(metadata)
+    case .enumeration, .optional: return compileEnumeration(metadata)
+    case .tuple: return compileTuple(metadata)
+    case .opaque: return compileBuiltin(metadata)
+    case .existential:
+      return compileExistential(metadata)
+    case .metatype:
+      return metadata.size == 0
+        ? ValueLayout(plain: metadata)
+        : ValueLayout(
+          metadata, form: MetatypeForm(nil, instanceType: metadata.instanceType))
+    case .existentialMetatype: return compileExistentialMetatype(metadata)
+    case .fixedArray:
+      let (count, element) = metadata.fixedArray
+      return ValueLayout(
+        metadata,
+        form: FixedArrayForm(count: max(0, count), element: catalog.valueLayout(of: element)))
+    case .function: return refuse(metadata, .function(metadata))
+    default: return refuse(metadata, .unknown(metadata))
+    }
+  }
+
+  private func refuse(_ metadata: Metadata, _ refusal: Refusal) -> ValueLayout {
+    ValueLayout(metadata, form: RefusedForm(refusal))
+  }
+
+  // MARK: Structs and tuples
+
+  private func compileStructure(_ metadata: Metadata) -> ValueLayout {
+    guard let descriptor = metadata.descriptor else { return refuse(metadata, .unknown(metadata)) }
+    if let known = KnownTypes.layout(of: metadata, descriptor, catalog) { return known }
+    switch storedFields(of: metadata, descriptor, firstIndex: 0) {
+    case .failure(let refusal): return refuse(metadata, refusal)
+    case .success(let fields):
+      if let refusal = gapRefusal(metadata, fields) { return refuse(metadata, refusal) }
+      return ValueLayout(metadata, size: metadata.size, fields: fields)
+    }
+  }
+
+  private enum Fields {
+    case success([ValueLayout.Field])
+    case failure(Refusal)
+  }
+
+  /// The stored properties declared by one type, superclasses not included.
+  private func storedFields(
+    of metadata: Metadata, _ descriptor: TypeDescriptor, firstIndex: Int
+  ) -> Fields {
+    guard descriptor.fieldCount > 0 else { return .success([]) }
+    guard let records = descriptor.fieldRecords, records.count == descriptor.fieldCount else {
+      return .failure(.stripped(metadata))
+    }
+    let hidesInternals = KnownTypes.isSystemModule(descriptor.module)
+    let isObservable = records.contains { $0.name == "_$observationRegistrar" }
+    return .success(
+      records.enumerated().map { index, record in
+        ValueLayout.Field(
+          name: Self.sourceName(record.name, isObservable: isObservable),
+          offset: softpm_runtime_field_offset(metadata.address, firstIndex + index),
+          ownership: record.typeName?.ownership ?? .strong,
+          layout: layout(of: record, in: metadata),
+          isTransparent: hidesInternals && record.name.hasPrefix("_"))
+      })
+  }
+
+  private func layout(of record: FieldRecord, in owner: Metadata) -> ValueLayout {
+    let void = Metadata(Void.self)
+    guard let name = record.typeName, let type = owner.resolve(name) else {
+      return refuse(void, .unresolved(record.name, in: owner))
+    }
+    if name.isMadeByFunction, type == void {
+      return refuse(void, .hidden(record.name, in: owner))
+    }
+    if catalog.exclusions.contains(owner, record.name) {
+      return ExcludedForm.layout(of: catalog.valueLayout(of: type))
+    }
+    return name.ownership == .strong
+      ? catalog.valueLayout(of: type) : nonStrong(type, name.ownership)
+  }
+
+  private func nonStrong(_ type: Metadata, _ ownership: Ownership) -> ValueLayout {
+    let wrapped = type.kind == .optional ? type.genericArgument(0) ?? type : type
+    switch wrapped.kind {
+    case .existential:
+      let description = wrapped.existential
+      return ValueLayout(
+        wrapped,
+        form: NonStrongForm(
+          ownership, existential: description, classType: description.superclass))
+    case .classType:
+      return ValueLayout(
+        wrapped, form: NonStrongForm(ownership, existential: nil, classType: wrapped))
+    default: return refuse(wrapped, .unknown(wrapped))
+    }
+  }
+
+  /// `$__lazy_storage_$_x` is the property `x`; so is the `_x` of an observable `x`.
+  private static func sourceName(_ name: String, isObservable: Bool) -> String {
+    let lazyPrefix = "$__lazy_storage_$_"
+    if name.hasPrefix(lazyPrefix) { return String(name.dropFirst(lazyPrefix.count)) }
+    if isObservable, name.hasPrefix("_"), !name.hasPrefix("_$") { return String(name.dropFirst()) }
+    return name
+  }
+
+  /// Bytes between fields that alignment does not explain belong to something that reflection
+  /// does not show: C bit-fields and unions, raw storage.
+  private func gapRefusal(_ metadata: Metadata, _ fields: [ValueLayout.Field]) -> Refusal? {
+    var end = 0
+    for field in fields.sorted(by: { $0.offset < $1.offset }) {
+      guard field.offset - end <= field.layout.alignmentMask else { return .opaque(metadata) }
+      end = max(end, field.offset + field.layout.size)
+    }
+    guard metadata.size - end <= metadata.alignmentMask, end > 0 || metadata.size == 0 else {
+      return .opaque(metadata)
+    }
+    return nil
+  }
+
+  private func compileTuple(_ metadata: Metadata) -> ValueLayout {
+    let labels = metadata.tupleLabels
+    let fields = metadata.tupleElements.enumerated().map { index, element in
+      ValueLayout.Field(
+        name: labels[index].isEmpty ? "\(index)" : labels[index], offset: element.offset,
+        ownership: .strong, layout: catalog.valueLayout(of: element.type))
+    }
+    return ValueLayout(metadata, size: metadata.size, fields: fields)
+  }
+
+  /// The fields of a class instance, the superclasses' first.
+  func compileInstance(_ metadata: Metadata) -> Result<ValueLayout, Refusal> {
+    var chain: [(Metadata, TypeDescriptor)] = []
+    var current: Metadata? = metadata
+    while let type = current, let descriptor = type.descriptor {
+      if let refusal = KnownTypes.refusal(ofClass: type, descriptor) { return .failure(refusal) }
+      chain.append((type, descriptor))
+      current = type.superclass
+    }
+    var fields: [ValueLayout.Field] = []
+    for (type, descriptor) in chain.reversed() {
+      switch storedFields(of: type, descriptor, firstIndex: fields.count) {
+      case .failure(let refusal): return .failure(refusal)
+      case .success(let own):
+        fields += own
+      }
+    }
+    guard fields.count == softpm_runtime_field_count(metadata.address) else {
+      return .failure(.stripped(metadata))
+    }
+    return .success(ValueLayout(metadata, size: metadata.instanceSize, fields: fields))
+  }
+
+  // MARK: Enums
+
+  private func compileEnumeration(_ metadata: Metadata) -> ValueLayout {
+    guard let descriptor = metadata.descriptor else { return refuse(metadata, .unknown(metadata)) }
+    if metadata.kind == .optional, let wrapped = metadata.genericArgument(0),
+      wrapped.kind == .classType
+    {
+      return ValueLayout(object: metadata, as: wrapped, isOptional: true)
+    }
+    let payloadCount = descriptor.payloadCaseCount
+    let total = payloadCount + descriptor.emptyCaseCount
+    guard total > 0 else { return ValueLayout(plain: metadata) }
+    guard let records = descriptor.fieldRecords, records.count == total else {
+      return refuse(metadata, .stripped(metadata))
+    }
+    guard metadata.hasEnumWitnesses else { return refuse(metadata, .unknown(metadata)) }
+    let payloads = records.prefix(payloadCount).map { record -> EnumForm.Case in
+      if record.isIndirectCase {
+        guard let name = record.typeName, let type = metadata.resolve(name) else {
+          let refused = refuse(Metadata(Void.self), .unresolved(record.name, in: metadata))
+          return EnumForm.Case(name: record.name, payload: refused)
+        }
+        return EnumForm.Case(name: record.name, boxed: type)
+      }
+      return EnumForm.Case(name: record.name, payload: layout(of: record, in: metadata))
+    }
+    let others = records.dropFirst(payloadCount).map(\.name)
+    return ValueLayout(
+      metadata,
+      form: EnumForm(metadata, payloads: Array(payloads), others: others, catalog: catalog))
+  }
+
+  // MARK: Existentials and builtins
+
+  private func compileExistential(_ metadata: Metadata) -> ValueLayout {
+    let description = metadata.existential
+    guard description.isError || description.witnessCount == description.protocols.count else {
+      return refuse(metadata, .unknown(metadata))
+    }
+    if description.isClassBound, !description.isError, description.witnessCount == 0,
+      description.superclass == nil
+    {
+      return ValueLayout(object: metadata, as: nil, isOptional: false)
+    }
+    return ValueLayout(metadata, form: ExistentialForm(description, catalog: catalog))
+  }
+
+  private func compileExistentialMetatype(_ metadata: Metadata) -> ValueLayout {
+    let instance = metadata.instanceType
+    guard instance.kind == .existential else { return refuse(metadata, .unknown(metadata)) }
+    let description = instance.existential
+    let isPlain = description.witnessCount == 0
+    return ValueLayout(
+      metadata,
+      form: MetatypeForm(
+        isPlain ? nil : description, instanceType: description.superclass))
+  }
+
+  /// The primitive types that everything is made of.
+  private func compileBuiltin(_ metadata: Metadata) -> ValueLayout {
+    let name = _typeName(metadata.type, qualified: true)
+    let numeric = ["Builtin.Int", "Builtin.FPIEEE", "Builtin.Vec", "Builtin.Word"]
+    switch name {
+    case "Builtin.FPIEEE80":
+      return ValueLayout(plain: metadata, runs: [ValueLayout.Run(offset: 0, count: 10)])
+    case "Builtin.NativeObject", "Builtin.UnknownObject":
+      return ValueLayout(object: metadata, as: nil, isOptional: false)
+    case "Builtin.RawPointer":
+      return ValueLayout(metadata, form: NilPointerForm(.pointer(metadata)))
+    case "Builtin.DefaultActorStorage":
+      return ValueLayout(metadata, form: ActorForm())
+    default:
+      if metadata.isBitwise, numeric.contains(where: name.hasPrefix) {
+        return ValueLayout(plain: metadata)
+      }
+      return refuse(metadata, .opaque(metadata))
+    }
+  }
+}

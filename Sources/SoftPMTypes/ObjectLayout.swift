@@ -1,0 +1,187 @@
+// How to read one heap cell.
+//
+// 1. The cell's bytes never change here: nothing is written, retained or locked in a live cell.
+// 2. An image is two header words, then the live fields at their offsets in Swift, all else zero.
+// 3. Two layouts are the same in a type table when their `Key`s are equal.
+//
+//      image of an object      0  type index + 1
+//                              8  strong in-degree (low 32 bits), unowned in-degree (high 32)
+//                             16  fields …
+//
+// Boxes (of existentials, indirect cases) have headers that do not name their type. In an image
+// they do: "box of T". `any Error` boxes name it at +16; the image has the type index there.
+
+import SoftPMBase
+
+package final class ObjectLayout {
+  enum Form {
+    case instance(ValueLayout)
+    case array(ValueLayout)
+    case table(TableStorage)
+    case string
+    /// Bytes of a string literal, in the binary: no header in memory.
+    case literal(count: Int)
+    case box(ValueLayout)
+    case errorBox(ValueLayout)
+    /// The storage of a Foundation.Data, whose bytes are a cell of their own.
+    case dataStorage(ValueLayout)
+    case bytes(count: Int)
+  }
+
+  /// What a layout is recorded as in a type table.
+  struct Key: Hashable {
+    enum Kind: UInt8 { case type, box, errorBox }
+    var kind: Kind
+    var metadata: Metadata
+  }
+
+  package let typeName: String
+  let form: Form
+  /// Nil for raw bytes, which are not recorded: whoever refers to them knows what they are.
+  let key: Key?
+  /// Offsets of all references, where an instance has only plain nullable object pointers.
+  package let directStrongOffsets: [Int]?
+
+  init(_ form: Form, key: Key?, typeName: String) {
+    self.form = form
+    self.key = key
+    self.typeName = typeName
+    if case .instance(let layout) = form, layout.visitedForms.isEmpty {
+      directStrongOffsets = layout.objects.map(\.offset)
+    } else {
+      directStrongOffsets = nil
+    }
+  }
+
+  /// The image has no object header.
+  package var isRaw: Bool {
+    if case .bytes = form { true } else { false }
+  }
+
+  /// Where a box's value begins: after the header, aligned.
+  static func boxOffset(_ layout: ValueLayout) -> Int {
+    (16 + layout.alignmentMask) & ~layout.alignmentMask
+  }
+
+  /// Where an error box's value begins: after header, type and witness table, aligned.
+  static func errorBoxOffset(_ layout: ValueLayout) -> Int {
+    (32 + layout.alignmentMask) & ~layout.alignmentMask
+  }
+
+  /// The storage of a `Data`: its fields of interest.
+  enum DataStorageBits {
+    static let bytes = 16
+    static let length = 24
+    static let capacity = 32
+    static let offset = 40
+    static let deallocator = 48
+    static let needsToZero = 64
+    static let byteCount = 72
+  }
+}
+
+// MARK: - Size
+
+extension ObjectLayout {
+  /// Bytes that the target's image needs: its live extent, without spare capacity.
+  package func byteCount(of target: UnsafeRawPointer) -> Int {
+    switch form {
+    case .instance(let layout), .dataStorage(let layout): layout.size
+    case .array(let element):
+      ArrayBits.elementsOffset(element.alignmentMask)
+        + target.load(fromByteOffset: 16, as: Int.self) * element.stride
+    case .table(let table): table.byteCount(of: target)
+    case .string:
+      StringBits.byteCount(
+        Int(target.load(fromByteOffset: 24, as: UInt64.self) & StringBits.countMask))
+    case .literal(let count): StringBits.byteCount(count)
+    case .box(let layout): Self.boxOffset(layout) + layout.size
+    case .errorBox(let layout): Self.errorBoxOffset(layout) + layout.size
+    case .bytes(let count): count
+    }
+  }
+}
+
+// MARK: - References
+
+extension ObjectLayout {
+  /// Calls `body` for each reference that the target holds. Retains nothing, writes nothing.
+  ///
+  /// Throws `.unsupportedType` with a path relative to this object (`.onOpen`, `[3].handler`) for
+  /// what cannot be persisted. Targets of unowned and unmanaged references may be dead: they are
+  /// reported by address and must not be read unless they are members.
+  package func visitReferences(
+    of target: UnsafeRawPointer, _ body: (Reference) throws(ContainerError) -> Void
+  ) throws(ContainerError) {
+    let site = Site(layout: self, target: target)
+    switch form {
+    case .instance(let layout):
+      try layout.visit(target, at: 0, in: site, body)
+    case .array(let element):
+      guard !element.isUnvisited else { return }
+      var offset = ArrayBits.elementsOffset(element.alignmentMask)
+      for _ in 0..<target.load(fromByteOffset: 16, as: Int.self) {
+        try element.visit(target + offset, at: offset, in: site, body)
+        offset += element.stride
+      }
+    case .table(let table): try table.visit(target, in: site, body)
+    case .box(let layout):
+      let offset = Self.boxOffset(layout)
+      try layout.visit(target + offset, at: offset, in: site, body)
+    case .errorBox(let layout):
+      let offset = Self.errorBoxOffset(layout)
+      try layout.visit(target + offset, at: offset, in: site, body)
+    case .dataStorage: try visitData(target, in: site, body)
+    case .string, .literal, .bytes: break
+    }
+  }
+
+  private func visitData(
+    _ target: UnsafeRawPointer, in site: Site, _ body: ReferenceVisitor
+  ) throws(ContainerError) {
+    guard target.load(fromByteOffset: DataStorageBits.deallocator, as: UInt.self) == 0 else {
+      throw site.refusal(
+        Refusal(
+          "This Data's bytes belong to someone else, who frees them.",
+          remedy: "Store a copy: Data([UInt8](data))."), at: DataStorageBits.deallocator)
+    }
+    guard let bytes = dataBytes(target) else { return }
+    try body(
+      Reference(
+        target: bytes.start, layout: bytes.layout, strength: .strong,
+        slotOffset: DataStorageBits.bytes))
+  }
+
+  func dataBytes(
+    _ target: UnsafeRawPointer
+  ) -> (start: UnsafeRawPointer, layout: ObjectLayout)? {
+    let length = target.load(fromByteOffset: DataStorageBits.length, as: Int.self)
+    guard length > 0,
+      let start = target.load(
+        fromByteOffset: DataStorageBits.bytes, as: UnsafeRawPointer?.self)
+    else { return nil }
+    return (start, ObjectLayout(.bytes(count: length), key: nil, typeName: "bytes"))
+  }
+
+  /// The way from the object to the field at `offset`, as Swift would write it: `.shelves`,
+  /// `["a"]`, `[3].title`. For messages; slow is fine.
+  package func path(toSlotAt offset: Int, in target: UnsafeRawPointer) -> String {
+    switch form {
+    case .instance(let layout): return layout.path(toSlotAt: offset, in: target)
+    case .array(let element):
+      let first = ArrayBits.elementsOffset(element.alignmentMask)
+      guard offset >= first, element.stride > 0 else { return "" }
+      let index = (offset - first) / element.stride
+      let start = first + index * element.stride
+      return "[\(index)]" + element.path(toSlotAt: offset - start, in: target + start)
+    case .table(let table): return table.path(toSlotAt: offset, in: target)
+    case .box(let layout):
+      let start = Self.boxOffset(layout)
+      return layout.path(toSlotAt: offset - start, in: target + start)
+    case .errorBox(let layout):
+      let start = Self.errorBoxOffset(layout)
+      return layout.path(toSlotAt: offset - start, in: target + start)
+    case .dataStorage, .string, .literal, .bytes: return ""
+    }
+  }
+}

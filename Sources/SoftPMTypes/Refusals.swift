@@ -1,0 +1,105 @@
+import SoftPMBase
+
+// The kinds of what cannot be persisted, each with its remedy. `docs/types.md` lists them.
+extension Refusal {
+  static let exclusion = "exclude it from persistence"
+
+  static func function(_ type: Metadata) -> Refusal {
+    Refusal(
+      "A function value (\(displayName(type))) is code of this process and cannot be persisted.",
+      remedy: "Make the property optional and \(exclusion), and set it again after restoring.")
+  }
+
+  static func pointer(_ type: Metadata) -> Refusal {
+    Refusal(
+      "A raw pointer says neither what it points to nor how much, so it cannot be persisted.",
+      remedy: "Keep the data in an Array, or make the property optional and \(exclusion).")
+  }
+
+  static func noncopyable(_ type: Metadata) -> Refusal {
+    Refusal(
+      "\(displayName(type)) is noncopyable, and its content is not visible to reflection.",
+      remedy: "Keep the state in a copyable type.")
+  }
+
+  static func hidden(_ field: String, in owner: Metadata) -> Refusal {
+    Refusal(
+      "The type of `\(field)` in \(displayName(owner)) is not visible to reflection: it is "
+        + "noncopyable, such as Mutex or Atomic.",
+      remedy: "Keep the state in a copyable property, and the lock outside the container.")
+  }
+
+  static func unresolved(_ field: String, in owner: Metadata) -> Refusal {
+    Refusal(
+      "The type of `\(field)` in \(displayName(owner)) cannot be found in this process.",
+      remedy: "Use a type that this program, or a library it loads, declares.")
+  }
+
+  static func stripped(_ type: Metadata) -> Refusal {
+    Refusal(
+      "The module of \(displayName(type)) was built without reflection metadata.",
+      remedy: "Build it without -disable-reflection-metadata.")
+  }
+
+  static func opaque(_ type: Metadata) -> Refusal {
+    Refusal(
+      "\(displayName(type)) has storage that reflection does not show.",
+      remedy: "Keep the state in a Swift struct, or make the property optional and \(exclusion).")
+  }
+
+  static func unknown(_ type: Metadata) -> Refusal {
+    Refusal(
+      "Values of type \(displayName(type)) cannot be persisted.",
+      remedy: "Use another type, or make the property optional and \(exclusion).")
+  }
+
+  static func systemType(_ type: Metadata) -> Refusal {
+    Refusal(
+      "\(displayName(type)) is a type of the system's libraries whose content this version "
+        + "cannot persist.",
+      remedy: "Store what it stands for (a String, Data, a struct of your own), or make the "
+        + "property optional and \(exclusion).")
+  }
+
+  static func keyPath(_ type: Metadata) -> Refusal {
+    Refusal(
+      "A key path (\(displayName(type))) is code of this process and cannot be persisted.",
+      remedy: "Store a name for it, or make the property optional and \(exclusion).")
+  }
+
+  static func tailAllocated(_ type: Metadata) -> Refusal {
+    Refusal(
+      "\(displayName(type)) is a ManagedBuffer: reflection does not show its elements.",
+      remedy: "Teach the library the type (`TaughtTypes`), or use an Array.")
+  }
+
+  static let task = Refusal(
+    "A running task cannot be persisted.",
+    remedy: "Keep what it works on, and start it again after restoring.")
+
+  static let context = Refusal(
+    "A captured variable or a closure's context cannot be persisted.",
+    remedy: "Keep the state in a class.")
+
+  static func badHeader(_ kind: Int) -> Refusal {
+    Refusal(
+      "This object is of a kind that is not known (0x\(String(kind, radix: 16))).",
+      remedy: "Make the property optional and \(exclusion).")
+  }
+}
+
+/// A type's name as Swift would write it, without the addresses that the runtime shows for
+/// private types.
+func displayName(_ metadata: Metadata) -> String {
+  let name = _typeName(metadata.type, qualified: true)
+  guard name.contains("(unknown context at $") else { return name }
+  var result = ""
+  var rest = name[...]
+  while let start = rest.firstRange(of: "(unknown context at $") {
+    result += rest[..<start.lowerBound]
+    guard let end = rest[start.upperBound...].firstIndex(of: ")") else { break }
+    rest = rest[rest.index(after: end)...]
+    if rest.hasPrefix(".") { rest = rest.dropFirst() }
+  }
+  return result + rest
+}

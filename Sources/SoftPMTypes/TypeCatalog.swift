@@ -1,0 +1,233 @@
+import CSoftPMRuntime
+import SoftPMBase
+
+/// All layouts of one container, compiled when first needed.
+///
+/// 1. One thread uses a catalog at a time; layouts refer back to it and must not outlive it.
+/// 2. Layouts depend on the container's exclusions, so containers do not share catalogs.
+/// 3. The types seen are remembered: an `ObjectIdentifier` of one of them is known as a type.
+package final class TypeCatalog {
+  let exclusions: ExclusionSet
+  private var values: [Metadata: ValueLayout] = [:]
+  private var instances: [UInt: Entry] = [:]
+  private var boxes: [Metadata: ObjectLayout] = [:]
+  private var errorBoxes: [Metadata: ObjectLayout] = [:]
+  private var literals: [Int: ObjectLayout] = [:]
+  private var arrayStorages: [Metadata: ObjectLayout] = [:]
+  private var lastHeader: UInt = 0
+  private var lastLayout: ObjectLayout?
+
+  private enum Entry {
+    case layout(ObjectLayout)
+    case refused(Refusal)
+  }
+
+  package init(exclusions: ExclusionSet = ExclusionSet()) {
+    self.exclusions = exclusions
+  }
+
+  // MARK: Objects
+
+  /// The layout of a live object, from its header word.
+  package func layout(
+    ofObjectAt target: UnsafeRawPointer
+  ) throws(ContainerError) -> ObjectLayout {
+    let header = target.load(as: UInt.self)
+    if header == lastHeader, let lastLayout { return lastLayout }
+    let metadata = Metadata(target.load(as: UnsafeRawPointer.self))
+    switch metadata.kind {
+    case .classType:
+      let layout = try instanceLayout(of: metadata)
+      lastHeader = header
+      lastLayout = layout
+      return layout
+    case .errorBox:
+      return errorBoxLayout(
+        of: Metadata(target.load(fromByteOffset: 16, as: UnsafeRawPointer.self)))
+    case .genericBox:
+      return boxLayout(
+        of: Metadata(metadata.address.load(fromByteOffset: 16, as: UnsafeRawPointer.self)))
+    case .localVariable: throw Self.error(.context)
+    case .task, .job: throw Self.error(.task)
+    default: throw Self.error(.badHeader(metadata.address.load(as: Int.self)))
+    }
+  }
+
+  package func layout(ofInstancesOf type: AnyClass) throws(ContainerError) -> ObjectLayout {
+    try instanceLayout(of: Metadata(type))
+  }
+
+  private static func error(_ refusal: Refusal) -> ContainerError {
+    ContainerError(code: refusal.code, message: refusal.message, path: "")
+  }
+
+  func instanceLayout(of metadata: Metadata) throws(ContainerError) -> ObjectLayout {
+    let entry: Entry
+    if let known = instances[metadata.word] {
+      entry = known
+    } else {
+      entry = compile(metadata)
+      instances[metadata.word] = entry
+    }
+    switch entry {
+    case .layout(let layout): return layout
+    case .refused(let refusal): throw Self.error(refusal)
+    }
+  }
+
+  private func compile(_ metadata: Metadata) -> Entry {
+    guard let descriptor = metadata.descriptor else { return .refused(.unknown(metadata)) }
+    let form: ObjectLayout.Form
+    if let storage = storageForm(of: metadata, descriptor) {
+      form = storage
+    } else {
+      switch LayoutCompiler(catalog: self).compileInstance(metadata) {
+      case .failure(let refusal): return .refused(refusal)
+      case .success(let layout):
+        let isData =
+          descriptor.name == "__DataStorage" && KnownTypes.isSystemModule(descriptor.module)
+        form = isData ? .dataStorage(layout) : .instance(layout)
+      }
+    }
+    return .layout(
+      ObjectLayout(
+        form, key: ObjectLayout.Key(kind: .type, metadata: metadata),
+        typeName: displayName(metadata)))
+  }
+
+  private func storageForm(
+    of metadata: Metadata, _ descriptor: TypeDescriptor
+  ) -> ObjectLayout.Form? {
+    switch descriptor.address {
+    case softpm_runtime_array_storage_descriptor():
+      metadata.genericArgument(0).map { .array(valueLayout(of: $0)) }
+    case softpm_runtime_dictionary_storage_descriptor():
+      metadata.genericArgument(0).flatMap { key in
+        metadata.genericArgument(1).map { value in
+          .table(TableStorage(key: valueLayout(of: key), value: valueLayout(of: value)))
+        }
+      }
+    case softpm_runtime_set_storage_descriptor():
+      metadata.genericArgument(0).map {
+        .table(TableStorage(key: valueLayout(of: $0), value: nil))
+      }
+    default: metadata == Self.stringStorageMetadata ? .string : nil
+    }
+  }
+
+  /// The class of a native string's storage, as the runtime itself uses it.
+  static let stringStorageMetadata: Metadata = {
+    var text = "a string too long to be small, made at run time"
+    text.append("!")
+    return withUnsafeBytes(of: text) { raw in
+      let word = raw.load(fromByteOffset: 8, as: UInt64.self) & StringBits.addressMask
+      let storage = UnsafeRawPointer(bitPattern: UInt(word))!
+      return Metadata(storage.load(as: UnsafeRawPointer.self))
+    }
+  }()
+
+  lazy var stringStorage = ObjectLayout(
+    .string, key: ObjectLayout.Key(kind: .type, metadata: Self.stringStorageMetadata),
+    typeName: "String")
+
+  func literalLayout(count: Int) -> ObjectLayout {
+    if let known = literals[count] { return known }
+    let layout = ObjectLayout(
+      .literal(count: count),
+      key: ObjectLayout.Key(kind: .type, metadata: Self.stringStorageMetadata),
+      typeName: "String")
+    literals[count] = layout
+    return layout
+  }
+
+  func boxLayout(of metadata: Metadata) -> ObjectLayout {
+    if let known = boxes[metadata] { return known }
+    let layout = ObjectLayout(
+      .box(valueLayout(of: metadata)), key: ObjectLayout.Key(kind: .box, metadata: metadata),
+      typeName: displayName(metadata))
+    boxes[metadata] = layout
+    return layout
+  }
+
+  func errorBoxLayout(of metadata: Metadata) -> ObjectLayout {
+    if let known = errorBoxes[metadata] { return known }
+    let layout = ObjectLayout(
+      .errorBox(valueLayout(of: metadata)),
+      key: ObjectLayout.Key(kind: .errorBox, metadata: metadata),
+      typeName: displayName(metadata))
+    errorBoxes[metadata] = layout
+    return layout
+  }
+
+  /// The storage class that the standard library uses for arrays of an element type: classes
+  /// share one.
+  func arrayStorageLayout(ofElement element: Metadata) -> ObjectLayout {
+    if let known = arrayStorages[element] { return known }
+    func storage<Element>(_: Element.Type) -> Metadata {
+      Metadata(ContiguousStorageProbe<Element>.storageClass)
+    }
+    let metadata = _openExistential(element.type, do: storage)
+    let layout =
+      (try? instanceLayout(of: metadata))
+      ?? ObjectLayout(
+        .array(valueLayout(of: element)),
+        key: ObjectLayout.Key(kind: .type, metadata: metadata), typeName: displayName(metadata))
+    arrayStorages[element] = layout
+    return layout
+  }
+
+  // MARK: Values
+
+  /// Never fails: what cannot be persisted has a layout that throws when it is reached.
+  func valueLayout(of metadata: Metadata) -> ValueLayout {
+    if let known = values[metadata] { return known }
+    let layout = LayoutCompiler(catalog: self).compile(metadata)
+    values[metadata] = layout
+    return layout
+  }
+
+  /// The type whose metadata lies at an address; nil where there is none, or none that this
+  /// catalog has met and no type of a loaded binary.
+  func type(at address: UnsafeRawPointer) -> Metadata? {
+    let metadata = Metadata(address)
+    if values[metadata] != nil || instances[metadata.word] != nil { return metadata }
+    return MetadataProbe.metadata(at: address)
+  }
+}
+
+/// Finds the storage class of arrays of a type by making one.
+private enum ContiguousStorageProbe<Element> {
+  static var storageClass: AnyClass {
+    // A new array that is not empty has storage of exactly this class.
+    var array = ContiguousArray<Element>()
+    array.reserveCapacity(1)
+    return withExtendedLifetime(array) {
+      type(of: unsafeBitCast(array, to: AnyObject.self))
+    }
+  }
+}
+
+/// Tells metadata from other memory without trusting the address.
+enum MetadataProbe {
+  static func metadata(at address: UnsafeRawPointer) -> Metadata? {
+    var words: (UInt, UInt, UInt, UInt, UInt, UInt, UInt) = (0, 0, 0, 0, 0, 0, 0)
+    let byteCount = MemoryLayout.size(ofValue: words)
+    guard UInt(bitPattern: address) % 8 == 0,
+      softpm_runtime_read(address - 8, &words, byteCount),
+      let witnesses = UnsafeRawPointer(bitPattern: words.0),
+      softpm_runtime_is_in_image(witnesses)
+    else { return nil }
+    let descriptor: UInt
+    switch words.1 {
+    case 0: descriptor = words.6
+    case 0x200, 0x201, 0x202: descriptor = words.2
+    case 0x300, 0x301, 0x303, 0x304, 0x306:
+      return softpm_runtime_is_in_image(address) ? Metadata(address) : nil
+    default: return nil
+    }
+    guard let descriptor = UnsafeRawPointer(bitPattern: descriptor),
+      softpm_runtime_is_in_image(descriptor), TypeDescriptor(address: descriptor).isNominal
+    else { return nil }
+    return Metadata(address)
+  }
+}

@@ -1,0 +1,271 @@
+// A type, by what survives a rebuild.
+//
+// 1. Most types round-trip through their mangled name: module, nesting, name, arguments.
+// 2. The mangled name of a private, fileprivate or local type holds an address. Such a type, and
+//    whatever has it as an argument, is a tree: the path of contexts, a fingerprint of its fields,
+//    and its arguments.
+// 3. A path may name several types (two functions with a local `Item`): the fingerprint decides;
+//    where it cannot, the type is refused when it is first stored, not when it is to be found.
+// 4. An identity is only made when it leads back to the type in this process.
+
+import CSoftPMRuntime
+import SoftPMBase
+
+indirect enum TypeIdentity: Hashable {
+  case mangled(String)
+  case nominal(path: String, fingerprint: UInt64, levels: [Int], arguments: [TypeIdentity])
+  case tuple(labels: String, elements: [TypeIdentity])
+  case metatype(TypeIdentity)
+  /// An argument that is a number: the 3 of `InlineArray<3, Int>`.
+  case integer(Int)
+
+  init(of metadata: Metadata) throws(ContainerError) {
+    if let name = Self.roundTripName(of: metadata) {
+      self = .mangled(name)
+      return
+    }
+    guard let tree = Self.tree(of: metadata, depth: 0), tree.resolve() == .found(metadata) else {
+      throw Self.unnameable(metadata)
+    }
+    self = tree
+  }
+
+  private static func unnameable(_ metadata: Metadata) -> ContainerError {
+    ContainerError(
+      code: .unsupportedType,
+      message: "The type \(displayName(metadata)) cannot be told from others of its name in a "
+        + "later run. Give private and local types of one module different names or fields.",
+      path: "")
+  }
+
+  private static func roundTripName(of metadata: Metadata) -> String? {
+    guard let name = _mangledTypeName(metadata.type), !name.utf8.contains(where: { $0 < 0x20 }),
+      let found = _typeByName(name), Metadata(found) == metadata
+    else { return nil }
+    return name
+  }
+
+  private static func tree(of metadata: Metadata, depth: Int) -> TypeIdentity? {
+    guard depth < Limits.typeNestingDepth else { return nil }
+    if metadata.kind == .tuple {
+      var elements: [TypeIdentity] = []
+      for element in metadata.tupleElements {
+        guard let identity = tree(of: element.type, depth: depth + 1) else { return nil }
+        elements.append(identity)
+      }
+      let labels = metadata.tupleLabels.contains { !$0.isEmpty }
+      // Labels of tuples inside other types are not mangled here, and so not supported.
+      return labels ? nil : .tuple(labels: "", elements: elements)
+    }
+    if metadata.kind == .metatype {
+      return tree(of: metadata.instanceType, depth: depth + 1).map(TypeIdentity.metatype)
+    }
+    guard let descriptor = metadata.descriptor else {
+      return roundTripName(of: metadata).map(TypeIdentity.mangled)
+    }
+    var arguments: [TypeIdentity] = []
+    for index in 0..<descriptor.genericParameterCount {
+      if descriptor.isValueParameter(index) {
+        arguments.append(.integer(metadata.genericInteger(index)))
+        continue
+      }
+      guard let argument = metadata.genericArgument(index),
+        let identity = tree(of: argument, depth: depth + 1)
+      else { return nil }
+      arguments.append(identity)
+    }
+    return .nominal(
+      path: descriptor.path, fingerprint: descriptor.fingerprint,
+      levels: descriptor.genericLevels, arguments: arguments)
+  }
+}
+
+// MARK: - Finding the type again
+
+extension TypeIdentity {
+  enum Resolution: Equatable {
+    case found(Metadata)
+    case missing(String)
+    case ambiguous(String)
+  }
+
+  func resolve() -> Resolution {
+    if case .mangled(let name) = self {
+      return _typeByName(name).map { .found(Metadata($0)) } ?? .missing(name)
+    }
+    var name = SymbolicName()
+    switch append(to: &name) {
+    case .some(let failure): return failure
+    case nil:
+      return name.resolve().map(Resolution.found) ?? .missing(path)
+    }
+  }
+
+  private var path: String {
+    switch self {
+    case .mangled(let name): name
+    case .nominal(let path, _, _, _): path
+    case .tuple: "a tuple"
+    case .metatype(let instance): instance.path
+    case .integer(let value): "\(value)"
+    }
+  }
+
+  /// Nil when all went well.
+  private func append(to name: inout SymbolicName) -> Resolution? {
+    switch self {
+    case .mangled(let text):
+      name.append(text)
+      return nil
+    case .metatype(let instance):
+      if let failure = instance.append(to: &name) { return failure }
+      name.append("m")
+      return nil
+    case .integer(let value):
+      // Numbers are mangled as one less, and 0 as nothing; negative ones have an n.
+      let magnitude = value.magnitude
+      name.append("$\(value < 0 ? "n" : "")\(magnitude == 0 ? "" : "\(magnitude - 1)")_")
+      return nil
+    case .tuple(_, let elements):
+      for (index, element) in elements.enumerated() {
+        if let failure = element.append(to: &name) { return failure }
+        if index == 0 { name.append("_") }
+      }
+      name.append(elements.isEmpty ? "yt" : "t")
+      return nil
+    case .nominal(let path, let fingerprint, let levels, let arguments):
+      let candidates = DescriptorIndex.descriptors(at: path)
+      let exact = candidates.filter { $0.fingerprint == fingerprint }
+      guard let descriptor = candidates.count == 1 ? candidates[0] : exact.first else {
+        return candidates.isEmpty ? .missing(path) : .ambiguous(path)
+      }
+      guard candidates.count == 1 || exact.count == 1 else { return .ambiguous(path) }
+      guard levels.reduce(0, +) == arguments.count,
+        descriptor.genericParameterCount == arguments.count
+      else { return .missing(path) }
+      name.append(descriptor)
+      guard !arguments.isEmpty else { return nil }
+      name.append("y")
+      var next = 0
+      for (level, count) in levels.enumerated() {
+        if level > 0 { name.append("_") }
+        for _ in 0..<count {
+          if let failure = arguments[next].append(to: &name) { return failure }
+          next += 1
+        }
+      }
+      name.append("G")
+      return nil
+    }
+  }
+}
+
+/// A mangled name whose nominal types are symbolic references: 0x02 and the distance to a word
+/// that holds the descriptor's address.
+private struct SymbolicName {
+  private enum Part {
+    case text([UInt8])
+    case descriptor(TypeDescriptor)
+  }
+  private var parts: [Part] = []
+
+  mutating func append(_ text: String) { parts.append(.text(Array(text.utf8))) }
+  mutating func append(_ descriptor: TypeDescriptor) { parts.append(.descriptor(descriptor)) }
+
+  func resolve() -> Metadata? {
+    let descriptors = parts.count(where: { if case .descriptor = $0 { true } else { false } })
+    let textBytes = parts.reduce(0) { total, part in
+      if case .text(let text) = part { total + text.count } else { total + 5 }
+    }
+    let wordBytes = descriptors * 8
+    let buffer = UnsafeMutableRawPointer.allocate(
+      byteCount: wordBytes + textBytes + 1, alignment: 16)
+    defer { buffer.deallocate() }
+    var word = 0
+    var end = wordBytes
+    for part in parts {
+      switch part {
+      case .text(let text):
+        text.withUnsafeBytes { raw in
+          guard let start = raw.baseAddress else { return }
+          (buffer + end).copyMemory(from: start, byteCount: raw.count)
+        }
+        end += text.count
+      case .descriptor(let descriptor):
+        buffer.storeBytes(
+          of: descriptor.address, toByteOffset: word * 8, as: UnsafeRawPointer.self)
+        buffer.storeBytes(of: 0x02, toByteOffset: end, as: UInt8.self)
+        let distance = Int32(word * 8 - (end + 1))
+        withUnsafeBytes(of: distance) {
+          (buffer + end + 1).copyMemory(from: $0.baseAddress!, byteCount: 4)
+        }
+        word += 1
+        end += 5
+      }
+    }
+    buffer.storeBytes(of: 0, toByteOffset: end, as: UInt8.self)
+    return softpm_runtime_type_named(buffer + wordBytes, textBytes, nil, nil).map(Metadata.init)
+  }
+}
+
+// MARK: - Coding
+
+extension TypeIdentity {
+  func encode(into writer: inout ByteWriter) {
+    switch self {
+    case .mangled(let name):
+      writer.integer(UInt8(0))
+      writer.string(name)
+    case .nominal(let path, let fingerprint, let levels, let arguments):
+      writer.integer(UInt8(1))
+      writer.string(path)
+      writer.integer(fingerprint)
+      writer.count(levels.count)
+      for level in levels { writer.count(level) }
+      writer.count(arguments.count)
+      for argument in arguments { argument.encode(into: &writer) }
+    case .tuple(let labels, let elements):
+      writer.integer(UInt8(2))
+      writer.string(labels)
+      writer.count(elements.count)
+      for element in elements { element.encode(into: &writer) }
+    case .metatype(let instance):
+      writer.integer(UInt8(3))
+      instance.encode(into: &writer)
+    case .integer(let value):
+      writer.integer(UInt8(4))
+      writer.integer(Int64(value))
+    }
+  }
+
+  init(decoding reader: inout ByteReader, depth: Int = 0) throws(ContainerError) {
+    guard depth < Limits.typeNestingDepth else {
+      throw reader.invalid("types nested at most \(Limits.typeNestingDepth) deep")
+    }
+    func list(_ reader: inout ByteReader) throws(ContainerError) -> [TypeIdentity] {
+      let count = try reader.count(atMost: reader.remaining, of: "type arguments")
+      var list: [TypeIdentity] = []
+      for _ in 0..<count { list.append(try TypeIdentity(decoding: &reader, depth: depth + 1)) }
+      return list
+    }
+    switch try reader.integer(UInt8.self) {
+    case 0:
+      let name = try reader.string(atMost: TypeTable.nameBytesMost, of: "bytes of a type's name")
+      self = .mangled(name)
+    case 1:
+      let path = try reader.string(atMost: TypeTable.nameBytesMost, of: "bytes of a type's path")
+      let fingerprint: UInt64 = try reader.integer()
+      let levelCount = try reader.count(atMost: 64, of: "levels of type arguments")
+      var levels: [Int] = []
+      for _ in 0..<levelCount { levels.append(try reader.count(atMost: 256, of: "arguments")) }
+      self = .nominal(
+        path: path, fingerprint: fingerprint, levels: levels, arguments: try list(&reader))
+    case 2:
+      let labels = try reader.string(atMost: TypeTable.nameBytesMost, of: "bytes of labels")
+      self = .tuple(labels: labels, elements: try list(&reader))
+    case 3: self = .metatype(try TypeIdentity(decoding: &reader, depth: depth + 1))
+    case 4: self = .integer(Int(try reader.integer(Int64.self)))
+    case let tag: throw reader.invalid("a form of type identity", found: "\(tag)")
+    }
+  }
+}
