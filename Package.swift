@@ -4,11 +4,10 @@
 import PackageDescription
 
 // The system libraries whose use a consumer may turn off; everything else is needed.
-let withLibSigSegv: TargetDependency = .target(
+let withLibSigSegv: Target.Dependency = .target(
   name: "CLibSigSegv", condition: .when(platforms: [.linux], traits: ["LibSigSegv"]))
-let withLibPMem: TargetDependency = .target(
+let withLibPMem: Target.Dependency = .target(
   name: "CLibPMem", condition: .when(platforms: [.linux], traits: ["LibPMem"]))
-typealias TargetDependency = Target.Dependency
 
 let package = Package(
   name: "softpm",
@@ -61,6 +60,14 @@ let package = Package(
     .executableTarget(name: "softpm", dependencies: ["Containers"]),
     .target(name: "SoftPMTesting", dependencies: ["SoftPMBase", "SoftPMStore"]),
 
+    .plugin(
+      name: "DocumentationPlugin",
+      capability: .command(
+        intent: .custom(verb: "docs", description: "Build the reference of Containers."),
+        permissions: [
+          .writeToPackageDirectory(reason: "The reference is written to docs/reference.")
+        ])),
+
     // MARK: Tests
     .testTarget(name: "SoftPMBaseTests", dependencies: ["SoftPMBase"]),
     .testTarget(
@@ -77,8 +84,16 @@ let package = Package(
       name: "TrackingMeasurements", dependencies: ["SoftPMTracking", "CTrackingProbe"],
       path: "Tests/Programs/TrackingMeasurements"),
     .testTarget(name: "SoftPMTypesTests", dependencies: ["SoftPMTypes", "SoftPMTesting"]),
-    .testTarget(name: "ContainersTests", dependencies: ["Containers", "SoftPMTesting"]),
+    .testTarget(
+      name: "ContainersTests",
+      dependencies: ["Containers", "SoftPMTesting", "ListProgram", "ZooProgram", "softpm"]),
     .testTarget(name: "TidyTests"),
+
+    // MARK: Programs that tests run as processes of their own
+    .executableTarget(
+      name: "ListProgram", dependencies: ["Containers"], path: "Tests/Programs/ListProgram"),
+    .executableTarget(
+      name: "ZooProgram", dependencies: ["Containers"], path: "Tests/Programs/ZooProgram"),
   ],
   swiftLanguageModes: [.v6]
 )

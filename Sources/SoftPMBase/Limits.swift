@@ -20,6 +20,8 @@ package enum Limits {
   package static let addressSpaceMost = 256 << 30
   /// Longest metadata blob of one version: read at open, before anything else can be checked.
   package static let metadataBytes = 1 << 20
+  /// Largest type table of a container: a program has thousands of types, not millions.
+  package static let typeTableBytes: UInt64 = 256 << 20
   /// Deepest nesting of a described type: each level costs stack while layouts are compiled.
   package static let typeNestingDepth = 200
 }

@@ -1,0 +1,34 @@
+import Dispatch
+import SoftPMHeap
+import Synchronization
+
+/// Makes the points of containers whose `autoPersist` is `.every(interval)`.
+final class AutoPersistClock: Sendable {
+  private let timer: Mutex<(any DispatchSourceTimer)?> = Mutex(nil)
+  private static let queue = DispatchQueue(label: "softpm.auto-persist", attributes: .concurrent)
+
+  /// Starts, restarts or stops, as the attribute says.
+  func follow(_ setting: ContainerAttributes.AutoPersist, of core: ContainerCore) {
+    timer.withLock { timer in
+      timer?.cancel()
+      timer = nil
+      guard case .every(let interval) = setting else { return }
+      let nanoseconds = Int(clamping: interval.wholeNanoseconds)
+      let next = DispatchSource.makeTimerSource(queue: Self.queue)
+      next.schedule(
+        deadline: .now() + .nanoseconds(nanoseconds), repeating: .nanoseconds(nanoseconds))
+      next.setEventHandler { [weak core] in
+        withoutScopes { core?.persistUnasked() }
+      }
+      next.activate()
+      timer = next
+    }
+  }
+
+  func stop() {
+    timer.withLock { timer in
+      timer?.cancel()
+      timer = nil
+    }
+  }
+}

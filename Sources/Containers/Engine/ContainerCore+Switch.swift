@@ -1,0 +1,43 @@
+import SoftPMBase
+import SoftPMHeap
+import SoftPMStore
+
+extension ContainerCore {
+  /// Makes a past version the live one. Points made from now on descend from it.
+  ///
+  /// Objects that the program holds from before stay valid and are no longer part of the
+  /// container; no `deinit` runs.
+  func switchTo<Root>(_ version: VersionID, as root: Root.Type) throws(ContainerError) {
+    try requireOpen()
+    lock.requireHeldByNobodyHere(for: "switchTo")
+    let restored = try restored(version, as: Root.self)
+    lock.lockExclusive(for: "switchTo")
+    defer { lock.unlockExclusive() }
+    pointMutex.lock()
+    defer { pointMutex.unlock() }
+    let old = LettingGo(catalog: line.catalog, arena: arena)
+    let oldBox = rootBox
+    rootBox = restored.rootBox
+    arena = restored.arena
+    line = restored.line
+    line.mustCommit = true
+    old.run(from: oldBox)
+    state.withLock { state in
+      state.attributes = restored.attributes
+      state.statistics.isAtHome = restored.arena.isAtHome
+    }
+    if restored.wasRehashed { try rememberRebuiltImages() }
+  }
+
+  /// The objects of a version, at addresses of their own.
+  func restored<Root>(
+    _ version: VersionID, as root: Root.Type
+  ) throws(ContainerError) -> Restored {
+    try requireOpen()
+    guard try store.chunks.versions(of: number).contains(where: { $0.id == version }) else {
+      throw ContainerError.noSuchVersion(version, of: name)
+    }
+    return try Restored(
+      version, as: Root.self, from: store.chunks, chunkSize: chunkSize, name: name)
+  }
+}

@@ -1,0 +1,162 @@
+import SoftPMBase
+import SoftPMHeap
+import SoftPMStore
+import SoftPMTypes
+import Synchronization
+
+/// One open container: its lock, its arena, its root, and what the store has of it.
+///
+/// Knows nothing of the root's type; `Container<Root>` is a typed view of it.
+///
+/// 1. `lock` guards the program's objects: shared for reading and for a point's stall, exclusive
+///    for updates.
+/// 2. `pointMutex` makes points one at a time, and guards `line`. It is taken after `lock`, so
+///    that a point may be made inside a `read`; a point lets go of `lock` first.
+/// 3. `state` is taken last, for moments, and never while anything is waited for.
+/// 4. Whatever the engine itself allocates is allocated outside scopes, so that the arena holds
+///    the program's objects only.
+final class ContainerCore: @unchecked Sendable {
+  let name: String
+  let id: ContainerID
+  let number: ContainerNumber
+  let store: StoreCore
+  let rootType: any Any.Type
+  let chunkSize: ByteCount
+  let lock = ContainerLock()
+
+  /// The root's box. Replaced only under the exclusive lock.
+  var rootBox: AnyObject
+  var arena: Arena
+
+  let pointMutex = PointMutex()
+  /// What points build on. Guarded by `pointMutex`.
+  var line: Line
+
+  let state: Mutex<State>
+  let clock = AutoPersistClock()
+
+  /// The one `Container<Root>` of this core, while the program holds it.
+  let handle = Mutex<WeakHandle>(WeakHandle())
+
+  struct WeakHandle: @unchecked Sendable {
+    weak var object: AnyObject?
+  }
+
+  struct Line {
+    /// The version that the live graph descends from, in flight perhaps; nil before the first.
+    var version: VersionID?
+    /// What that version has of each chunk.
+    var stored: [ChunkIndex: Digest] = [:]
+    /// What images of unchanged chunks look like now, where that differs from `stored`: after
+    /// hash tables were rebuilt.
+    var rebuilt: [ChunkIndex: Digest]?
+    var metadata: [UInt8] = []
+    var types = TypeTable()
+    var homes = ForeignHomes()
+    let catalog: TypeCatalog
+    var memberCount = 0
+    /// The next point makes a version even if nothing changed: the graph was switched to another
+    /// version than the newest.
+    var mustCommit = false
+
+    init(catalog: TypeCatalog) {
+      self.catalog = catalog
+    }
+  }
+
+  struct State {
+    var attributes: ContainerAttributes
+    var statistics = ContainerStatistics()
+    var inFlight: [Commit] = []
+    /// Why a point in flight failed: `line` must be laid anew from what is durable.
+    var lineFailure: ContainerError?
+    /// Errors that nobody has been told of yet.
+    var untold: [ContainerError] = []
+    var isClosed = false
+  }
+
+  init(
+    name: String, number: ContainerNumber, store: StoreCore, rootType: any Any.Type,
+    attributes: ContainerAttributes, arena: Arena, rootBox: AnyObject, line: Line
+  ) {
+    self.name = name
+    self.number = number
+    self.store = store
+    self.rootType = rootType
+    self.arena = arena
+    self.rootBox = rootBox
+    self.line = line
+    id = ContainerID(store: store.ordinal, number: number)
+    chunkSize = ByteCount(attributes.chunkSize)
+    state = Mutex(State(attributes: attributes))
+  }
+
+  // MARK: Requirements
+
+  var isClosed: Bool { state.withLock { $0.isClosed } }
+
+  func requireOpen() throws(ContainerError) {
+    try ForkGuard.requireSameProcess(as: store.forkGeneration)
+    guard !isClosed else { throw Self.closed(name) }
+  }
+
+  /// For members that cannot throw: a closed or forked container is a mistake of the program.
+  func requireUsable(for operation: StaticString) {
+    if isClosed { misuse("`\(operation)` of the closed container \"\(name)\".") }
+    if ForkGuard.isForked(since: store.forkGeneration) {
+      misuse("`\(operation)` of \"\(name)\" in a process forked after its store was opened.")
+    }
+  }
+
+  static func closed(_ name: String) -> ContainerError {
+    ContainerError(
+      code: .closed, message: "The container \"\(name)\" has been closed; open it again.")
+  }
+
+  // MARK: Closing
+
+  /// Waits for the points in flight and lets go; objects that the program holds stay valid.
+  ///
+  /// No `deinit` runs: the objects live on in the store.
+  func close() throws(ContainerError) {
+    try ForkGuard.requireSameProcess(as: store.forkGeneration)
+    lock.requireHeldByNobodyHere(for: "close")
+    let alreadyClosed = state.withLock { state in
+      defer { state.isClosed = true }
+      return state.isClosed
+    }
+    guard !alreadyClosed else { return }
+    lock.lockExclusive(for: "close")
+    defer { lock.unlockExclusive() }
+    pointMutex.lock()
+    defer { pointMutex.unlock() }
+    let failure = drain()
+    store.forget(self)
+    clock.stop()
+    LettingGo(catalog: line.catalog, arena: arena).run(from: rootBox)
+    if let failure { throw failure }
+  }
+
+  /// Waits until no point is in flight. The error that was not made good by a later point, or
+  /// that nobody was told of, if any.
+  func drain() -> ContainerError? {
+    let commits = state.withLock { $0.inFlight }
+    for commit in commits { try? commit.wait() }
+    return takeUntold() ?? state.withLock { $0.lineFailure }
+  }
+
+  func takeUntold() -> ContainerError? {
+    state.withLock { state in
+      defer { state.untold.removeAll() }
+      return state.untold.first
+    }
+  }
+}
+
+/// Serialises the points of a container. A type of its own because points also wait for it.
+final class PointMutex: Sendable {
+  private let mutex = ContainerLock()
+
+  func lock() { mutex.lockExclusive(for: "persist") }
+  func unlock() { mutex.unlockExclusive() }
+}

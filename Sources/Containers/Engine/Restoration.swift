@@ -1,0 +1,154 @@
+import SoftPMBase
+import SoftPMHeap
+import SoftPMStore
+import SoftPMTypes
+
+/// Brings a version back to life, eagerly: all its chunks are read, checked and swizzled.
+///
+/// 1. Nothing that was read is used before it was checked: chunks against their digests, headers
+///    against what a writer can have written, references against the members that exist.
+/// 2. No user code runs before every member is whole, except the hashing of keys at the end.
+/// 3. If anything throws, the arena is given back and the program has seen no object.
+struct Restoration {
+  let arena: Arena
+  let metadata: ContainerMetadata
+  let types: TypeTable
+  /// What the store has of each chunk.
+  let digests: [ChunkIndex: Digest]
+  private(set) var memberCount = 0
+  /// Hash tables were rebuilt, so images made now may differ from the stored ones.
+  private(set) var wasRehashed = false
+
+  private let store: ChunkStore
+  private let version: VersionID
+  private let chunkSize: Int
+  /// Home addresses and sizes of all members.
+  private var members: [ArenaAddress: Int] = [:]
+
+  /// Reserves the arena and reads the version's records; no chunk of it yet.
+  init(
+    of version: VersionID, from store: ChunkStore, chunkSize: ByteCount
+  ) throws(ContainerError) {
+    self.store = store
+    self.version = version
+    self.chunkSize = chunkSize.rawValue
+    metadata = try ContainerMetadata(
+      decoding: try store.metadata(of: version), chunkSize: chunkSize.rawValue)
+    var digests: [ChunkIndex: Digest] = [:]
+    for chunk in try store.chunks(of: version) { digests[chunk.index] = chunk.digest }
+    self.digests = digests
+    types = try Self.readTypes(
+      of: version, from: store, byteCount: metadata.typeTableBytes, chunkSize: chunkSize.rawValue)
+    arena = try Arena.reserve(
+      home: metadata.home, addressSpace: metadata.addressSpace, chunkSize: chunkSize)
+  }
+
+  private static func readTypes(
+    of version: VersionID, from store: ChunkStore, byteCount: Int, chunkSize: Int
+  ) throws(ContainerError) -> TypeTable {
+    let buffer = PageBuffer(byteCount: chunkSize)
+    var bytes: [UInt8] = []
+    var part = 0
+    while bytes.count < byteCount {
+      try store.read(.typeTable(part: part), of: version, into: buffer.bytes)
+      let wanted = min(chunkSize, byteCount - bytes.count)
+      bytes.append(contentsOf: buffer.bytes.prefix(wanted))
+      part += 1
+    }
+    return try TypeTable(decoding: bytes)
+  }
+
+  /// Loads and swizzles everything. The result is the root's box, owned by the caller.
+  mutating func run(in catalog: TypeCatalog) throws(ContainerError) -> AnyObject {
+    do {
+      let resolved = try types.resolved(in: catalog)
+      try loadChunks()
+      try swizzle(with: resolved)
+      arena.finishInstalling()
+    } catch {
+      arena.close()
+      throw error
+    }
+    guard let pointer = UnsafeRawPointer(bitPattern: arena.live(metadata.root)) else {
+      misuse("a member was swizzled at address zero")
+    }
+    return Unmanaged<AnyObject>.fromOpaque(pointer).takeRetainedValue()
+  }
+
+  // MARK: Loading
+
+  private mutating func loadChunks() throws(ContainerError) {
+    let chunks = digests.keys.filter(\.isOfArena).sorted()
+    let buffer = PageBuffer(byteCount: chunkSize)
+    let image = UnsafeRawBufferPointer(buffer.bytes)
+    var position = 0
+    while position < chunks.count {
+      let chunk = chunks[position]
+      try store.read(chunk, of: version, into: buffer.bytes)
+      let header = try ChunkHeader(reading: image, of: chunk, chunkSize: chunkSize)
+      let offsets = try header.memberOffsets(in: image, of: chunk, chunkSize: chunkSize)
+      try requireRun(of: header, at: position, in: chunks)
+      try arena.install(header.shape, at: chunk, occupied: offsets)
+      copy(image, of: chunk, from: ChunkHeader.byteCount(chunkSize: chunkSize))
+      for part in 1..<max(header.chunkCount, 1) where part < header.chunkCount {
+        let next = ChunkIndex(chunk.rawValue + UInt32(part))
+        try store.read(next, of: version, into: buffer.bytes)
+        copy(image, of: next, from: 0)
+      }
+      note(offsets, of: chunk, header)
+      position += header.chunkCount
+    }
+  }
+
+  /// Throws unless all chunks of a large run follow its first one.
+  private func requireRun(
+    of header: ChunkHeader, at position: Int, in chunks: [ChunkIndex]
+  ) throws(ContainerError) {
+    let first = chunks[position]
+    let last = position + header.chunkCount - 1
+    guard last < chunks.count,
+      chunks[last].rawValue - first.rawValue == UInt32(header.chunkCount - 1)
+    else {
+      throw .corrupt(at: nil, expected: "\(header.chunkCount) chunks in a row from \(first)")
+    }
+  }
+
+  private func copy(_ image: UnsafeRawBufferPointer, of chunk: ChunkIndex, from offset: Int) {
+    let start = arena.base + UInt(chunk.rawValue) * UInt(chunkSize) + UInt(offset)
+    guard let target = UnsafeMutableRawPointer(bitPattern: start), let source = image.baseAddress
+    else { misuse("an arena at address zero") }
+    target.copyMemory(from: source + offset, byteCount: chunkSize - offset)
+  }
+
+  private mutating func note(_ offsets: [Int], of chunk: ChunkIndex, _ header: ChunkHeader) {
+    let start = arena.home.rawValue + UInt64(chunk.rawValue) * UInt64(chunkSize)
+    let byteCount =
+      header.kind.isLarge
+      ? header.chunkCount * chunkSize - ChunkHeader.byteCount(chunkSize: chunkSize)
+      : header.cellBytes
+    for offset in offsets {
+      let home = ArenaAddress(start + UInt64(offset))
+      members[home] = header.kind.isRaw ? -byteCount : byteCount
+    }
+  }
+
+  // MARK: Swizzling
+
+  private mutating func swizzle(with types: ResolvedTypes) throws(ContainerError) {
+    guard let rootBytes = members[metadata.root], rootBytes > 0 else {
+      throw .corrupt(at: nil, expected: "the root among the members of version \(version)")
+    }
+    memberCount = members.count
+    let known = members
+    var restorer = Restorer(
+      types: types, home: arena.home, base: arena.base, addressSpace: arena.addressSpace,
+      seeds: metadata.seeds, isMember: { known[$0] != nil })
+    for (home, byteCount) in members where byteCount > 0 {
+      guard let member = UnsafeMutableRawPointer(bitPattern: arena.live(home)) else { continue }
+      try restorer.swizzle(member, byteCount: byteCount)
+    }
+    try restorer.finish()
+    wasRehashed = metadata.seeds != .current
+    members = [:]
+  }
+}

@@ -1,0 +1,211 @@
+import SoftPMBase
+import SoftPMHeap
+import SoftPMStore
+import SoftPMTypes
+
+extension StoreCore {
+  /// The open container of that name, else the stored one restored, else a new one whose root is
+  /// `initial()`.
+  func container<Root>(
+    _ name: String, initial: () throws -> Root, attributes: ContainerAttributes
+  ) throws -> ContainerCore {
+    try withoutScopes {
+      try Self.check(name: name)
+      return try whileOpening(name) {
+        if let core = try existing(name, as: Root.self) { return core }
+        guard !isReadOnly else { throw noSuchContainer(name) }
+        return try make(name, initial: initial, attributes: attributes)
+      }
+    }
+  }
+
+  /// The open container of that name, else the stored one restored, else nil.
+  private func existing<Root>(
+    _ name: String, as root: Root.Type, version: VersionID? = nil
+  ) throws -> ContainerCore? {
+    if let core = openContainer(name) {
+      try core.requireRoot(Root.self)
+      if let version { try core.switchTo(version, as: Root.self) }
+      return core
+    }
+    guard let stored = try chunks.container(named: name), let newest = stored.newest else {
+      return nil
+    }
+    if let version { try require(version, of: stored) }
+    return try restore(stored, version: version ?? newest, as: Root.self, isNewest: version == nil)
+  }
+
+  private func require(
+    _ version: VersionID, of stored: StoredContainer
+  ) throws(ContainerError) {
+    guard try chunks.versions(of: stored.number).contains(where: { $0.id == version }) else {
+      throw ContainerError.noSuchVersion(version, of: stored.name)
+    }
+  }
+
+  /// The container of that name, open or stored; nil where there is none.
+  func find<Root>(
+    _ name: String, as root: Root.Type, version: VersionID? = nil
+  ) throws -> ContainerCore? {
+    try Self.check(name: name)
+    return try whileOpening(name) { try existing(name, as: Root.self, version: version) }
+  }
+
+  /// A new container with this root; `.exists` where the name is taken.
+  func make<Root>(
+    _ name: String, root: Root, attributes: ContainerAttributes
+  ) throws -> ContainerCore {
+    try Self.check(name: name)
+    return try whileOpening(name) {
+      try requireWritable()
+      try requireFree(name)
+      return try make(name, initial: { root }, attributes: attributes)
+    }
+  }
+
+  /// Removes a container and all its versions.
+  func delete(_ name: String) throws {
+    try requireOpen()
+    try requireWritable()
+    try whileOpening(name) {
+      let open = openContainer(name)
+      let stored = try chunks.container(named: name)
+      guard let number = open?.number ?? stored?.number else { throw noSuchContainer(name) }
+      try open?.close()
+      try chunks.deleteContainer(number)
+    }
+  }
+
+  func noSuchContainer(_ name: String) -> ContainerError {
+    ContainerError(
+      code: .noSuchContainer, message: "The store has no container named \"\(name)\".", path: path)
+  }
+
+  // MARK: Making
+
+  private func make<Root>(
+    _ name: String, initial: () throws -> Root, attributes: ContainerAttributes
+  ) throws -> ContainerCore {
+    try HeapSupport.require()
+    try attributes.validate()
+    let arena = try Arena.reserve(
+      home: nil, addressSpace: ByteCount(attributes.addressSpace),
+      chunkSize: ByteCount(attributes.chunkSize))
+    do {
+      let box = try arena.inScope { RootBox(try initial()) }
+      let stored = try chunks.createContainer(
+        named: name, chunkSize: ByteCount(attributes.chunkSize))
+      let core = ContainerCore(
+        name: name, number: stored.number, store: self, rootType: Root.self,
+        attributes: attributes, arena: arena, rootBox: box,
+        line: ContainerCore.Line(catalog: TypeCatalog()))
+      register(core)
+      core.clock.follow(attributes.autoPersist, of: core)
+      return core
+    } catch {
+      arena.close()
+      throw error
+    }
+  }
+
+  // MARK: Restoring
+
+  private func restore<Root>(
+    _ stored: StoredContainer, version: VersionID, as root: Root.Type, isNewest: Bool
+  ) throws -> ContainerCore {
+    try HeapSupport.require()
+    let restored = try Restored(
+      version, as: Root.self, from: chunks, chunkSize: stored.chunkSize, name: stored.name)
+    let core = ContainerCore(
+      name: stored.name, number: stored.number, store: self, rootType: Root.self,
+      attributes: restored.attributes, arena: restored.arena, rootBox: restored.rootBox,
+      line: restored.line)
+    core.line.mustCommit = !isNewest
+    core.state.withLock { state in
+      state.statistics.objectCount = restored.line.memberCount
+      state.statistics.isAtHome = restored.arena.isAtHome
+    }
+    if restored.wasRehashed { try core.rememberRebuiltImages() }
+    register(core)
+    if !isReadOnly { core.clock.follow(restored.attributes.autoPersist, of: core) }
+    return core
+  }
+}
+
+/// A version brought back, and its root's type compared.
+struct Restored {
+  let arena: Arena
+  let rootBox: AnyObject
+  let line: ContainerCore.Line
+  let attributes: ContainerAttributes
+  let wasRehashed: Bool
+
+  init<Root>(
+    _ version: VersionID, as root: Root.Type, from chunks: ChunkStore, chunkSize: ByteCount,
+    name: String
+  ) throws(ContainerError) {
+    var line = ContainerCore.Line(catalog: TypeCatalog())
+    var restoration = try Restoration(of: version, from: chunks, chunkSize: chunkSize)
+    let box = try restoration.run(in: line.catalog)
+    guard box is RootBox<Root> else {
+      // What was restored stays in memory: releasing it would run deinits.
+      _ = Unmanaged.passRetained(box)
+      restoration.arena.close()
+      throw ContainerCore.rootDiffers(
+        name, stored: restoration.rootName(of: box), asked: Root.self)
+    }
+    line.version = version
+    line.stored = restoration.digests
+    line.metadata = try chunks.metadata(of: version)
+    line.types = restoration.types
+    line.memberCount = restoration.memberCount
+    self.line = line
+    arena = restoration.arena
+    rootBox = box
+    attributes = restoration.metadata.attributes
+    wasRehashed = restoration.wasRehashed
+  }
+}
+
+extension Restoration {
+  /// The type of the restored root, without the box around it.
+  func rootName(of box: AnyObject) -> String {
+    let name = "\(type(of: box))"
+    guard name.hasPrefix("RootBox<"), name.hasSuffix(">") else { return name }
+    return String(name.dropFirst("RootBox<".count).dropLast())
+  }
+}
+
+extension ContainerError {
+  static func noSuchVersion(_ version: VersionID, of name: String) -> ContainerError {
+    ContainerError(
+      code: .noSuchVersion,
+      message: "The container \"\(name)\" has no version \(version). It may have been dropped; "
+        + "`versions` lists those that are kept.")
+  }
+}
+
+extension ContainerCore {
+  func requireRoot<Root>(_ type: Root.Type) throws(ContainerError) {
+    guard rootType == Root.self else {
+      throw Self.rootDiffers(name, stored: "\(rootType)", asked: Root.self)
+    }
+  }
+
+  static func rootDiffers(
+    _ name: String, stored: String, asked: any Any.Type
+  ) -> ContainerError {
+    ContainerError(
+      code: .typeChanged,
+      message: "The root of the container \"\(name)\" is of type \(stored), not \(asked). "
+        + "Open it with that type, or use another name.", path: "root")
+  }
+
+  /// After hash tables were rebuilt under this process's seeds: remembers what unchanged chunks
+  /// look like now, so that the rebuilding alone makes no version.
+  func rememberRebuiltImages() throws(ContainerError) {
+    let taken = try takeImages(comparingWith: [:])
+    line.homes.endTrace(in: arena)
+    line.rebuilt = taken.images.digests
+  }
+}

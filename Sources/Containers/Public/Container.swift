@@ -1,0 +1,162 @@
+import SoftPMHeap
+import Synchronization
+
+/// A root and everything reachable from it, with its versions.
+///
+/// ```swift
+/// let book = try store.container("phone book", initial: PhoneBook())
+/// book.update { $0.people["Ann"] = Person(name: "Ann", number: "555-0199") }
+/// try book.persistAndWait()
+/// ```
+///
+/// `Root` is any copyable type; what it reaches are ordinary Swift values and objects. Nothing
+/// needs to be declared, and what cannot be persisted is refused with the path to it.
+public final class Container<Root>: Sendable {
+  let core: ContainerCore
+  /// Keeps the store open as long as one of its containers is in use.
+  private let store: Store
+
+  private init(_ core: ContainerCore, in store: Store) {
+    self.core = core
+    self.store = store
+  }
+
+  /// The one handle of an open container.
+  static func handle(of core: ContainerCore, in store: Store) -> Container<Root> {
+    withoutScopes {
+      core.handle.withLock { slot in
+        if let handle = slot.object as? Container<Root> { return handle }
+        let handle = Container(core, in: store)
+        slot.object = handle
+        return handle
+      }
+    }
+  }
+
+  public var name: String { core.name }
+  public var id: ContainerID { core.id }
+
+  // MARK: The root
+
+  private var box: RootBox<Root> {
+    // The root's type was compared when the container was opened.
+    unsafeDowncast(core.rootBox, to: RootBox<Root>.self)
+  }
+
+  /// The root itself. Getting it is a `read`; setting it, or changing it in place, an `update`.
+  public var root: Root {
+    get { read { $0 } }
+    _modify {
+      let scope = core.beginUpdate(for: "root")
+      defer { core.endUpdate(scope) }
+      yield &box.value
+    }
+  }
+
+  /// Runs `body` with the root while no update runs; any number of reads run at once.
+  ///
+  /// Changing objects here is a data race with points; use `update`.
+  public func read<R>(_ body: (Root) throws -> R) rethrows -> R {
+    core.beginRead(for: "read")
+    defer { core.endRead() }
+    return try body(box.value)
+  }
+
+  /// Runs `body` alone, with what it allocates landing in the container.
+  ///
+  /// If `body` throws, what it did so far stays, as in any Swift code. Allocating here and not
+  /// elsewhere is an optimisation: objects from anywhere may be linked into the graph.
+  public func update<R>(_ body: (inout Root) throws -> R) rethrows -> R {
+    let scope = core.beginUpdate(for: "update")
+    defer { core.endUpdate(scope) }
+    return try body(&box.value)
+  }
+
+  // MARK: Points
+
+  /// Makes a persistence point and returns once the state at the call is fixed; the returned
+  /// point tells when it is durable.
+  ///
+  /// Changes made after the call never reach the version. With nothing changed the version is
+  /// the one there was, and nothing is written, unless there is a label.
+  @discardableResult
+  public func persist(label: String? = nil) throws -> PersistencePoint {
+    try withoutScopes { PersistencePoint(try core.persist(label: label)) }
+  }
+
+  /// Makes a persistence point and returns when it is durable.
+  @discardableResult
+  public func persistAndWait(label: String? = nil) throws -> VersionID {
+    let point = try persist(label: label)
+    try point.wait()
+    return point.version
+  }
+
+  // MARK: Versions
+
+  /// The versions that are durable, oldest first.
+  public var versions: [VersionInfo] {
+    get throws { try withoutScopes { try core.versions() } }
+  }
+
+  /// The version that the live graph descends from; nil before the first point.
+  public var version: VersionID? { withoutScopes { core.currentVersion } }
+
+  /// The objects of a past version, alive beside the present ones.
+  ///
+  /// Several may be open at once. What the program keeps of one stays valid after it is closed.
+  public func snapshot(_ version: VersionID) throws -> Snapshot<Root> {
+    try withoutScopes {
+      Snapshot(SnapshotCore(try core.restored(version, as: Root.self)))
+    }
+  }
+
+  /// Makes a past version the live one: the root becomes that version's, and points made from
+  /// now on descend from it.
+  ///
+  /// Objects held from before stay valid and are no longer part of the container. Until the next
+  /// point, reopening gives what was persisted last.
+  public func switchTo(_ version: VersionID) throws {
+    try withoutScopes { try core.switchTo(version, as: Root.self) }
+  }
+
+  /// A new container of that name whose first version descends from `version`, or from the
+  /// version persisted last. Durable when it returns; both lines live on side by side.
+  ///
+  /// Costs one durable point, whatever the size. Throws `.exists` where the name is taken.
+  public func branch(_ name: String, from version: VersionID? = nil) throws -> Container<Root> {
+    let branch: Container<Root>? = try withoutScopes {
+      try core.branch(name, from: version)
+      guard let branch = try core.store.find(name, as: Root.self) else { return nil }
+      return Container.handle(of: branch, in: store)
+    }
+    guard let branch else { misuse("a branch that was made durable is not in the store") }
+    return branch
+  }
+
+  // MARK: Settings and state
+
+  /// What can be set. Stored by the next point. Assigning another value to `chunkSize` or
+  /// `addressSpace` traps: they are fixed when the container is made.
+  public var attributes: ContainerAttributes {
+    get { core.state.withLock { $0.attributes } }
+    set {
+      core.requireUsable(for: "attributes")
+      withoutScopes {
+        do throws(ContainerError) {
+          try core.setAttributes(newValue)
+        } catch {
+          misuse("`attributes` of \"\(name)\": \(error.message)")
+        }
+      }
+    }
+  }
+
+  public var statistics: ContainerStatistics { withoutScopes { core.currentStatistics } }
+
+  /// Waits for the points in flight, and lets go of the container. What the program still holds
+  /// of its objects stays valid; no `deinit` runs, for the objects live on in the store.
+  public func close() throws {
+    try withoutScopes { try core.close() }
+  }
+}

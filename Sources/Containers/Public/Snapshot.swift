@@ -1,0 +1,67 @@
+import SoftPMHeap
+import SoftPMStore
+import Synchronization
+
+/// The objects of a past version, alive beside the present ones.
+///
+/// ```swift
+/// let yesterday = try notebook.snapshot(12)
+/// let before = yesterday.read { $0.people["Ann"]?.age }
+/// yesterday.close()
+/// ```
+///
+/// A snapshot is for reading: nothing that is changed in it reaches the store. Its objects are
+/// copies with their own identity; linked into a live graph they persist there like any others.
+public final class Snapshot<Root>: Sendable {
+  private let core: SnapshotCore
+
+  init(_ core: SnapshotCore) {
+    self.core = core
+  }
+
+  deinit {
+    withoutScopes { core.close() }
+  }
+
+  /// Runs `body` with the version's root.
+  public func read<R>(_ body: (Root) throws -> R) rethrows -> R {
+    try body(root)
+  }
+
+  /// The version's root. Objects that the program keeps stay valid after `close()`.
+  public var root: Root {
+    guard let box = core.box else { misuse("`root` of a closed snapshot.") }
+    return unsafeDowncast(box, to: RootBox<Root>.self).value
+  }
+
+  /// Gives the version's memory back, but for the objects that the program still holds.
+  public func close() {
+    withoutScopes { core.close() }
+  }
+}
+
+/// What a snapshot holds, without its type.
+final class SnapshotCore: Sendable {
+  private struct Held: @unchecked Sendable {
+    let arena: Arena
+    let box: AnyObject
+    let line: ContainerCore.Line
+  }
+
+  private let held: Mutex<Held?>
+
+  init(_ restored: Restored) {
+    held = Mutex(Held(arena: restored.arena, box: restored.rootBox, line: restored.line))
+  }
+
+  var box: AnyObject? { held.withLock { $0?.box } }
+
+  func close() {
+    let last = held.withLock { slot in
+      defer { slot = nil }
+      return slot
+    }
+    guard let last else { return }
+    LettingGo(catalog: last.line.catalog, arena: last.arena).run(from: last.box)
+  }
+}
