@@ -1,0 +1,44 @@
+# `make help` lists what there is. `make demo` and `make test` are all that a newcomer needs.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+.PHONY: help demo test test-deep build bench docs lint format clean dependencies
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: dependencies ## the main job: write a phone book, kill the program, restore the book
+	@scripts/demo.sh
+
+test: dependencies ## lint, build, and run every test
+	@scripts/test.sh
+
+test-deep: dependencies ## the same tests at their deep sizes
+	@SOFTPM_TEST_DEEP=1 scripts/test.sh
+
+build: dependencies ## build the library and the tool, optimised
+	@swift build -c release
+	@echo "built: .build/release/softpm and the library Containers"
+
+bench: dependencies ## measure every layer
+	@scripts/bench.sh
+
+docs: ## build the reference of the library into docs/reference
+	@swift package --allow-writing-to-directory docs/reference docs
+	@echo "built: docs/reference/index.html"
+
+lint: ## check the formatting of every source
+	@scripts/lint.sh
+
+format: ## format every source in place
+	@swift format --in-place --recursive --parallel Package.swift Sources Tests Plugins Examples Benchmarks
+	@echo "formatted"
+
+clean: ## remove everything that was built
+	@rm -rf .build Examples/.build Benchmarks/.build docs/reference
+	@echo "clean"
+
+dependencies:
+	@scripts/dependencies.sh

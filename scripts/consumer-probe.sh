@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Builds and runs, in debug and release, a package outside the tree that depends on this one and
+# imports `Containers` alone: no flags, no settings.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+probe=$(mktemp -d)
+trap 'rm -rf "$probe"' EXIT
+mkdir -p "$probe/Sources/Probe"
+ln -s "$root" "$probe/softpm"
+
+cat >"$probe/Package.swift" <<'SWIFT'
+// swift-tools-version: 6.1
+import PackageDescription
+let package = Package(
+  name: "Probe",
+  dependencies: [.package(path: "softpm")],
+  targets: [
+    .executableTarget(
+      name: "Probe", dependencies: [.product(name: "Containers", package: "softpm")])
+  ])
+SWIFT
+
+cat >"$probe/Sources/Probe/main.swift" <<'SWIFT'
+import Containers
+
+final class Entry { var value: Int; var next: Entry?; init(_ v: Int) { value = v } }
+final class List { var head: Entry? }
+
+var list = List()
+let id = try pCRestore("list", &list) ?? pCAlloc("list", list)
+let e = Entry(42); e.next = list.head; list.head = e
+try pPointSync(id)
+
+var count = 0
+var next = list.head
+while let entry = next { count += entry.value == 42 ? 1 : 0; next = entry.next }
+print("entries: \(count)")
+SWIFT
+
+for configuration in debug release; do
+  swift build --quiet --package-path "$probe" -c "$configuration"
+  export SOFTPM_STORE="$probe/$configuration.softpm"
+  for run in 1 2 3; do
+    output=$("$probe/.build/$configuration/Probe")
+    if [ "$output" != "entries: $run" ]; then
+      echo "error: $configuration, run $run printed \"$output\"" >&2
+      exit 1
+    fi
+  done
+  echo "consumer probe: $configuration built and ran three times"
+done

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Runs every test: lint, the package's tests, the examples. Ends with a line that says so.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+started=$SECONDS
+# A crash in a test must end the run; the interactive backtracer can hang on one for minutes.
+export SWIFT_BACKTRACE=enable=no
+
+scripts/lint.sh
+swift build --build-tests -Xswiftc -warnings-as-errors
+swift test --skip-build -Xswiftc -warnings-as-errors "$@"
+swift build --package-path Examples
+scripts/demo.sh --quiet
+echo "tests passed in $((SECONDS - started)) s"
