@@ -52,7 +52,10 @@ case "add" where arguments.count >= 3:
   book.update { $0.add(arguments[2], for: arguments[1]) }
   let version = try book.persistAndWait()  // persist: 1 line, 2 with the one above
   print("added \(arguments[1]), durable as version \(version)")
-  if arguments.contains("--crash") { kill(getpid(), SIGKILL) }
+  if arguments.contains("--crash") {
+    fflush(nil)
+    kill(getpid(), SIGKILL)
+  }
 
 case "list":
   book.read { book in
