@@ -121,6 +121,9 @@ package final class PosixDevice: Device {
     }
   }
 
+  /// The process that opened the file, and with it holds its lock.
+  private let opener = getpid()
+
   package func close() {
     let first = isClosed.withLock { closed in
       defer { closed = true }
@@ -128,6 +131,7 @@ package final class PosixDevice: Device {
     }
     guard first else { return }
     if direct >= 0 { Glibc.close(direct) }
+    StoreFile.unlock(descriptor, lockedBy: opener)
     Glibc.close(descriptor)
   }
 

@@ -100,6 +100,23 @@ struct StoreFile {
     }
   }
 
+  /// Lets go of the writer's lock, if this process holds it.
+  ///
+  /// Closing the descriptor is not enough: a process just forked, on its way to another program,
+  /// has a duplicate of it for a moment, and the lock would last as long. A forked child that
+  /// stays must not unlock what its parent holds.
+  static func unlock(_ descriptor: Int32, lockedBy opener: pid_t) {
+    guard getpid() == opener else { return }
+    var range = flock()
+    range.l_type = Int16(F_UNLCK)
+    range.l_whence = Int16(SEEK_SET)
+    range.l_start = writerLockOffset
+    range.l_len = 1
+    withUnsafeMutablePointer(to: &range) {
+      _ = fcntl(descriptor, softpm_f_ofd_setlk, UnsafeMutableRawPointer($0))
+    }
+  }
+
   /// False when somebody else holds the writer's lock.
   static func tryLock(_ descriptor: Int32, path: String) throws(ContainerError) -> Bool {
     var range = flock()
