@@ -26,7 +26,7 @@ bench: dependencies ## measure every layer
 	@scripts/bench.sh
 
 docs: ## build the reference of the library into docs/reference
-	@swift package --allow-writing-to-directory docs/reference docs
+	@swift package --allow-writing-to-package-directory docs
 	@echo "built: docs/reference/index.html"
 
 lint: ## check the formatting of every source
