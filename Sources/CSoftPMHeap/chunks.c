@@ -9,9 +9,7 @@
 #include <sys/mman.h>
 
 // Memory of empty chunks that is kept for reuse: an eighth of what is in use, but at least this.
-static const size_t kept_bytes_least = 4 << 20;
-// A run this large goes back at once: whoever fills it again will not notice the faults.
-static const size_t returned_at_once_bytes = 1 << 20;
+static const size_t kept_bytes_least = 16 << 20;
 
 static bool is_empty(const softpm_range *range, uint32_t chunk) {
   return range->free_map[chunk / 64] >> (chunk % 64) & 1;
@@ -104,9 +102,6 @@ void softpm_chunks_give_back(softpm_range *range, uint32_t first, uint32_t count
   if (first < range->search_hint) range->search_hint = first;
   // Where pages are larger than chunks a chunk's memory cannot be given back alone.
   if (range->chunk_bytes < (size_t)sysconf(_SC_PAGESIZE)) return;
-  if ((size_t)count * range->chunk_bytes >= returned_at_once_bytes) {
-    give_to_system(range, first, count);
-  }
   size_t kept = (size_t)range->used_chunks * range->chunk_bytes / 8;
   if (range->dirty_free_bytes > (kept < kept_bytes_least ? kept_bytes_least : kept)) {
     give_all_to_system(range);
@@ -130,8 +125,8 @@ static size_t cells_of(
   size_t found = 0;
   for (uint32_t cell = 0; cell < cells; cell++) {
     uint32_t offset = lead + cell * chunk->cell_bytes;
-    uint8_t state = *softpm_state_at(range, start + offset);
-    if (state == softpm_state_free || (state & softpm_state_held)) continue;
+    uint8_t state = softpm_state_get(softpm_state_at(range, start + offset));
+    if (!softpm_state_is_allocated(state)) continue;
     if (found < capacity) offsets[found] = offset;
     found++;
   }

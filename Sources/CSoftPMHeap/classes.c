@@ -8,12 +8,12 @@
 
 #if SOFTPM_HEAP_SUPPORTED
 
-enum { least_shift = 12, most_shift = 20, looked_up_bytes = 1024 };
+enum { least_shift = 12, most_shift = 20 };
 
 typedef struct class_table {
   int count;
   uint32_t bytes[softpm_class_limit];
-  int8_t by_size[looked_up_bytes / softpm_cell_alignment + 1];  // of ⌈bytes / 16⌉
+  int8_t by_size[softpm_looked_up_bytes / softpm_cell_alignment + 1];  // of ⌈bytes / 16⌉
 } class_table;
 
 static class_table tables[most_shift - least_shift + 1];
@@ -39,7 +39,7 @@ static void build(class_table *table, int shift) {
     table->bytes[table->count++] = bytes;
   }
   int size_class = 0;
-  for (uint32_t units = 0; units <= looked_up_bytes / 16; units++) {
+  for (uint32_t units = 0; units <= softpm_looked_up_bytes / 16; units++) {
     while (size_class < table->count && table->bytes[size_class] < units * 16) size_class++;
     table->by_size[units] = size_class < table->count ? (int8_t)size_class : -1;
   }
@@ -56,7 +56,7 @@ static const class_table *table_of(const softpm_range *range) {
 }
 
 static int first_holding(const class_table *table, size_t bytes) {
-  if (bytes <= looked_up_bytes) return table->by_size[(bytes + 15) / 16];
+  if (bytes <= softpm_looked_up_bytes) return table->by_size[(bytes + 15) / 16];
   int low = 0, high = table->count;
   while (low < high) {
     int middle = (low + high) / 2;
@@ -73,6 +73,8 @@ int softpm_class_for(const softpm_range *range, size_t bytes, size_t alignment) 
   while (size_class < table->count && table->bytes[size_class] % alignment != 0) size_class++;
   return size_class < table->count ? size_class : -1;
 }
+
+const int8_t *softpm_class_lookup(const softpm_range *range) { return table_of(range)->by_size; }
 
 size_t softpm_class_bytes(const softpm_range *range, int size_class) {
   return table_of(range)->bytes[size_class];

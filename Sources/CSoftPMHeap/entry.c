@@ -17,9 +17,42 @@
 
 softpm_entry softpm_entries softpm_hidden = {.support = softpm_support_no_runtime};
 
-static uintptr_t allocate_object(size_t bytes, size_t alignment, bool is_raw) {
-  softpm_range *target = softpm_this_thread.target;
-  return target == NULL ? 0 : softpm_range_allocate(target, bytes, alignment, is_raw);
+// A cell from the calling thread's cache of its target, else by the slow path; 0 for none.
+static inline __attribute__((always_inline)) uintptr_t allocate_object(
+    size_t bytes, size_t alignment, bool is_raw) {
+  softpm_cache *cache = softpm_this_thread.allocating;
+  if (softpm_likely(bytes <= softpm_looked_up_bytes && alignment <= softpm_cell_alignment)) {
+    int bin = cache->class_lookup[(bytes + 15) / 16] + (is_raw ? softpm_class_limit : 0);
+    uint32_t count = cache->bins[bin].count;
+    if (softpm_likely(count > 0) &&
+        softpm_likely(atomic_load_explicit(&cache->range->is_open, memory_order_relaxed))) {
+      uintptr_t start = cache->bins[bin].cells[count - 1];
+      cache->bins[bin].count = count - 1;
+      softpm_state_set(softpm_state_at(cache->range, start), (uint8_t)(bin + 1));
+      return start;
+    }
+  }
+  return softpm_allocate_slowly(bytes, alignment, is_raw);
+}
+
+// Into the calling thread's cache, else by the slow path.
+static inline __attribute__((always_inline)) void free_object(
+    softpm_range *range, uintptr_t start) {
+  softpm_cache *cache =
+      softpm_this_thread.by_slot[atomic_load_explicit(&range->slot, memory_order_relaxed)];
+  softpm_state *at = softpm_state_at(range, start);
+  uint8_t state = softpm_state_get(at);
+  unsigned bin = (unsigned)state - 1;
+  if (softpm_likely(cache->range == range && bin < softpm_bin_count && start % 16 == 0)) {
+    uint32_t count = cache->bins[bin].count;
+    if (softpm_likely(count < cache->bins[bin].limit)) {
+      softpm_state_set(at, state | softpm_state_held);
+      cache->bins[bin].cells[count] = start;
+      cache->bins[bin].count = count + 1;
+      return;
+    }
+  }
+  softpm_free_slowly(range, start);
 }
 
 softpm_entry_point void *malloc(size_t bytes) {
@@ -88,7 +121,7 @@ softpm_entry_point void *calloc(size_t count, size_t bytes) {
 softpm_entry_point void free(void *start) {
   softpm_range *range = softpm_range_of((uintptr_t)start);
   if (range != NULL) {
-    softpm_range_free(range, (uintptr_t)start);
+    free_object(range, (uintptr_t)start);
     return;
   }
   if (softpm_unlikely(softpm_entries.is_probing)) softpm_entries.seen_free++;

@@ -11,8 +11,8 @@
 //
 // 1. A state byte other than 0 stands only at the start of a cell that is allocated or held
 //    back; the cell's size follows from it or from its chunk.
-// 2. An allocated cell's state byte is written by whoever allocates or frees that cell, and by
-//    nobody else; everything else about a range changes under its lock.
+// 2. The state byte of an allocated or cached cell is written by the thread that allocates or
+//    frees it, without the lock; everything else about a range changes under its lock.
 // 3. Memory of a granule is readable and writable, and its table entry set, before any chunk of
 //    it is used; both last until the range is returned.
 // 4. Locks are taken in the order registry, range. No lock is held while calling out.
@@ -49,18 +49,29 @@ enum {
   softpm_cell_alignment = 16,
   softpm_granule_shift = 22,      // 4 MiB: unit of the table and of commitment
   softpm_address_bits = 48,
-  softpm_bin_count = 128,
   softpm_class_limit = 60,        // size classes of one kind
+  softpm_bin_count = 2 * softpm_class_limit,
+  softpm_looked_up_bytes = 1024,  // sizes up to this find their class in a table
 };
 
 #define SOFTPM_GRANULE ((size_t)1 << softpm_granule_shift)
 
-// State bytes. 1…120 are a bin's number plus one.
+// State bytes. 1…120 are a bin's number plus one: bins 0…59 are the classes of objects, 60…119
+// those of raw memory.
 enum {
   softpm_state_free = 0,
   softpm_state_odd = 0x7d,        // a slab cell of a size that is no class: restored
   softpm_state_large = 0x7e,
   softpm_state_held = 0x80,       // added to the above: freed, but not to be used again yet
+};
+
+// Written by one thread while others read: relaxed atomics, which cost nothing.
+typedef _Atomic(uint8_t) softpm_state;
+
+enum {
+  softpm_nursery_slot = 0,
+  softpm_no_slot = 7,
+  softpm_slot_count = 8,
 };
 
 typedef struct softpm_chunk {
@@ -86,7 +97,7 @@ struct softpm_range {
   // Read by every allocation and free; constant while the range is not returned.
   uintptr_t base;
   size_t bytes;
-  uint8_t *states;
+  softpm_state *states;
   softpm_chunk *chunks;
   uint64_t *free_map;
   uint32_t chunk_shift;
@@ -94,6 +105,8 @@ struct softpm_range {
   uint32_t chunk_limit;           // how many chunks the range has room for
   _Atomic(bool) is_open;          // may be allocated from
   _Atomic(bool) is_returned;
+  _Atomic(uint8_t) slot;          // which of a thread's caches; softpm_no_slot: none, lock
+  uint8_t own_slot;
 
   softpm_lock lock;               // guards all below, and chunks, free_map
   bool is_closed;
@@ -119,9 +132,12 @@ typedef struct softpm_registry {
   _Atomic(softpm_range *) *table;   // by granule
   softpm_lock lock;
   _Atomic(softpm_range *) first;
+  _Atomic(uint32_t) closings;       // tells threads to empty their caches of closed ranges
 } softpm_registry;
 
 extern softpm_registry softpm_ranges softpm_hidden;
+// Where the objects of no arena lie; NULL where it could not be reserved.
+extern softpm_range *softpm_nursery softpm_hidden;
 
 softpm_hidden bool softpm_ranges_start(void);
 softpm_hidden bool softpm_range_commit(softpm_range *range, uint32_t chunk_end);
@@ -135,8 +151,20 @@ static inline softpm_range *softpm_range_of(uintptr_t address) {
       &softpm_ranges.table[address >> softpm_granule_shift], memory_order_acquire);
 }
 
-static inline uint8_t *softpm_state_at(const softpm_range *range, uintptr_t address) {
+static inline softpm_state *softpm_state_at(const softpm_range *range, uintptr_t address) {
   return &range->states[(address - range->base) >> 4];
+}
+
+static inline uint8_t softpm_state_get(const softpm_state *state) {
+  return atomic_load_explicit(state, memory_order_relaxed);
+}
+
+static inline void softpm_state_set(softpm_state *state, uint8_t value) {
+  atomic_store_explicit(state, value, memory_order_relaxed);
+}
+
+static inline bool softpm_state_is_allocated(uint8_t state) {
+  return state != softpm_state_free && (state & softpm_state_held) == 0;
 }
 
 static inline uint32_t softpm_chunk_of(const softpm_range *range, uintptr_t address) {
@@ -169,6 +197,8 @@ static inline uint32_t softpm_cell_number(const softpm_chunk *chunk, size_t offs
 // MARK: classes.c
 
 softpm_hidden void softpm_classes_start(void);
+// The class of every size up to softpm_looked_up_bytes, by ⌈bytes / 16⌉.
+softpm_hidden const int8_t *softpm_class_lookup(const softpm_range *range);
 
 // The smallest class of at least `bytes`, or -1 where it takes a large run.
 softpm_hidden int softpm_class_for(const softpm_range *range, size_t bytes, size_t alignment);
@@ -180,26 +210,55 @@ softpm_hidden int softpm_class_exactly(const softpm_range *range, size_t cell_by
 
 softpm_hidden uintptr_t softpm_range_allocate(
     softpm_range *range, size_t bytes, size_t alignment, bool is_raw);
-// Frees a cell; traps on an address that is no allocated cell's start.
+// Frees a cell under the lock, past all caches; traps on what is no allocated cell's start.
 softpm_hidden void softpm_range_free(softpm_range *range, uintptr_t start);
 softpm_hidden size_t softpm_range_cell_bytes(softpm_range *range, uintptr_t start);
-// Both under the range's lock.
+softpm_hidden __attribute__((noreturn, cold)) void softpm_trap_bad_free(uintptr_t start);
+// These under the range's lock. Takes up to `count` cells of a bin and gives them this state.
+softpm_hidden uint32_t softpm_range_take_cells(
+    softpm_range *range, int bin, uint8_t state, uintptr_t *cells, uint32_t count);
 softpm_hidden void softpm_range_put_back(softpm_range *range, uintptr_t start);
 softpm_hidden void softpm_chunk_list(softpm_range *range, uint32_t chunk);
 softpm_hidden void softpm_chunk_make_slab(
     softpm_range *range, uint32_t chunk, uint32_t cell_bytes, int bin, bool is_raw);
 
-// MARK: scopes.c
+// MARK: caches.c and scopes.c
+
+// Free cells of one range kept by one thread, so that most allocations and frees take no lock.
+typedef struct softpm_cache {
+  softpm_range *range;            // NULL: bound to none, and all bins are empty and without room
+  const int8_t *class_lookup;
+  struct softpm_cache *next;      // in the pool
+  struct {
+    uint32_t count, limit;
+    uintptr_t *cells;
+  } bins[softpm_bin_count];
+} softpm_cache;
 
 typedef struct softpm_thread {
+  softpm_cache *allocating;       // of the range that this thread's objects go to
+  softpm_cache *by_slot[softpm_slot_count];
   softpm_range *target;           // where this thread's objects go; NULL: not to an arena
   softpm_range *ambient;
   softpm_scope explicit_scope;    // 0 none, 1 outside, else a range
+  uint32_t closings_seen;
+  bool has_ended;                 // its caches are gone for good: it is exiting
+  bool is_known;                  // it will be told when it exits
 } softpm_thread;
 
 // Initial-exec: reading it never allocates, which matters inside malloc.
 extern _Thread_local softpm_thread softpm_this_thread
     __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+softpm_hidden void softpm_caches_start(void);
+softpm_hidden extern softpm_lock softpm_caches_lock;
+// The slow paths, when the calling thread's cache cannot serve.
+softpm_hidden uintptr_t softpm_allocate_slowly(size_t bytes, size_t alignment, bool is_raw);
+softpm_hidden void softpm_free_slowly(softpm_range *range, uintptr_t start);
+// Empties the calling thread's caches of closed ranges; and of all.
+softpm_hidden void softpm_caches_drop_closed(softpm_thread *thread);
+// The calling thread's target has changed.
+softpm_hidden void softpm_caches_follow_target(softpm_thread *thread);
 
 // MARK: trap.c
 

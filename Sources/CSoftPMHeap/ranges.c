@@ -16,8 +16,15 @@
 #endif
 
 softpm_registry softpm_ranges;
+softpm_range *softpm_nursery;
 
-// Where ranges are put, in this order. Sanitizers leave the first free, and so do position
+// The nursery's chunks are larger than an arena's are by default: no image is made of them, so
+// only waste speaks against it.
+static const size_t nursery_chunk_bytes = 64 << 10;
+static const size_t nursery_bytes_most = (size_t)1 << 40;
+static const size_t nursery_bytes_least = (size_t)64 << 20;
+
+// Where arenas are put, in this order. Sanitizers leave the first free, and so do position
 // independent executables, which the kernel puts above 0x5555_5555_0000; the second is empty in
 // ordinary processes.
 static const struct { uintptr_t start, end; } windows[] = {
@@ -88,16 +95,6 @@ static uintptr_t reserve_aligned(size_t bytes) {
   return 0;
 }
 
-bool softpm_ranges_start(void) {
-  size_t entries = (size_t)1 << (softpm_address_bits - softpm_granule_shift);
-  void *table = mmap(
-      NULL, entries * sizeof *softpm_ranges.table, PROT_READ | PROT_WRITE,
-      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (table == MAP_FAILED) return false;
-  softpm_ranges.table = table;
-  return true;
-}
-
 // Records of ranges come from pages of their own and are never freed.
 static softpm_range *new_record(void) {
   static char *next, *end;
@@ -137,7 +134,7 @@ static bool make_tables(softpm_range *range) {
   }
   range->free_map = (uint64_t *)tables;
   range->chunks = (softpm_chunk *)(tables + free_map_bytes(range));
-  range->states = (uint8_t *)range->chunks + chunks_table_bytes(range);
+  range->states = (softpm_state *)((char *)range->chunks + chunks_table_bytes(range));
   return true;
 }
 
@@ -147,7 +144,14 @@ static void widen_bounds(uintptr_t low, uintptr_t high) {
   if (high > atomic_load(&softpm_ranges.high)) atomic_store(&softpm_ranges.high, high);
 }
 
-static softpm_range *make_range(uintptr_t base, size_t bytes, size_t chunk_bytes) {
+// Arenas share the slots between the nursery's and the last, which stands for none.
+static uint8_t next_slot(void) {
+  static uint32_t arenas;
+  return (uint8_t)(1 + arenas++ % (softpm_no_slot - 1));
+}
+
+static softpm_range *make_range(
+    uintptr_t base, size_t bytes, size_t chunk_bytes, bool is_nursery) {
   softpm_range *range = new_record();
   if (range == NULL) return NULL;
   range->base = base;
@@ -158,11 +162,35 @@ static softpm_range *make_range(uintptr_t base, size_t bytes, size_t chunk_bytes
   if (!make_tables(range)) return NULL;
   range->frontier = 1;
   range->search_hint = 1;
+  range->own_slot = is_nursery ? softpm_nursery_slot : next_slot();
+  atomic_store(&range->slot, range->own_slot);
   atomic_store(&range->is_open, true);
   widen_bounds(base, base + bytes);
   range->next = atomic_load(&softpm_ranges.first);
   atomic_store(&softpm_ranges.first, range);
   return range;
+}
+
+// As much as the process may reserve: more than any machine's memory, since a range cannot grow.
+static void start_nursery(void) {
+  for (size_t bytes = nursery_bytes_most; bytes >= nursery_bytes_least; bytes /= 2) {
+    uintptr_t base = reserve_aligned(bytes);
+    if (base == 0) continue;
+    softpm_nursery = make_range(base, bytes, nursery_chunk_bytes, true);
+    if (softpm_nursery != NULL) return;
+    munmap((void *)base, bytes);
+  }
+}
+
+bool softpm_ranges_start(void) {
+  size_t entries = (size_t)1 << (softpm_address_bits - softpm_granule_shift);
+  void *table = mmap(
+      NULL, entries * sizeof *softpm_ranges.table, PROT_READ | PROT_WRITE,
+      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (table == MAP_FAILED) return false;
+  softpm_ranges.table = table;
+  start_nursery();
+  return true;
 }
 
 softpm_range *softpm_range_reserve(uintptr_t home, size_t bytes, size_t chunk_bytes) {
@@ -177,13 +205,17 @@ softpm_range *softpm_range_reserve(uintptr_t home, size_t bytes, size_t chunk_by
   if (base == 0) base = reserve_aligned(bytes);
   if (base == 0) return NULL;
   softpm_lock_take(&softpm_ranges.lock);
-  softpm_range *range = make_range(base, bytes, chunk_bytes);
+  softpm_range *range = make_range(base, bytes, chunk_bytes, false);
   softpm_lock_give(&softpm_ranges.lock);
   if (range == NULL) munmap((void *)base, bytes);
   return range;
 }
 
 uintptr_t softpm_range_base(const softpm_range *range) { return range->base; }
+
+size_t softpm_range_bytes(const softpm_range *range) { return range->bytes; }
+
+softpm_range *softpm_nursery_range(void) { return softpm_nursery; }
 
 size_t softpm_range_alignment(void) { return SOFTPM_GRANULE; }
 
@@ -243,6 +275,11 @@ void softpm_range_close(softpm_range *range) {
   atomic_store(&range->is_open, false);
   softpm_lock_take(&range->lock);
   range->is_closed = true;
+  atomic_store(&range->slot, softpm_no_slot);
+  softpm_lock_give(&range->lock);
+  atomic_fetch_add(&softpm_ranges.closings, 1);
+  softpm_caches_drop_closed(&softpm_this_thread);
+  softpm_lock_take(&range->lock);
   softpm_range_return_if_empty(range);
   softpm_lock_give(&range->lock);
 }

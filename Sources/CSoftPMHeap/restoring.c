@@ -65,7 +65,8 @@ static softpm_result install_slab(
   softpm_chunk_make_slab(range, index, cell_bytes, bin, shape->is_raw);
   uint8_t state = (uint8_t)(size_class < 0 ? softpm_state_odd : bin + 1);
   for (size_t cell = 0; cell < count; cell++) {
-    *softpm_state_at(range, softpm_chunk_start(range, index) + offsets[cell]) = state;
+    softpm_state_set(
+        softpm_state_at(range, softpm_chunk_start(range, index) + offsets[cell]), state);
   }
   range->chunks[index].free_count -= (uint32_t)count;
   return softpm_ok;
@@ -86,7 +87,8 @@ static softpm_result install_large(
   }
   range->chunks[index].kind = softpm_chunk_large;
   range->chunks[index].count = chunks;
-  *softpm_state_at(range, softpm_chunk_start(range, index) + lead) = softpm_state_large;
+  softpm_state_set(
+      softpm_state_at(range, softpm_chunk_start(range, index) + lead), softpm_state_large);
   return softpm_ok;
 }
 

@@ -7,15 +7,13 @@
 
 enum { no_scope = 0, outside_scopes = 1 };
 
-_Thread_local softpm_thread softpm_this_thread
-    __attribute__((tls_model("initial-exec"), visibility("hidden")));
-
 static void settle(softpm_thread *thread) {
   switch (thread->explicit_scope) {
     case no_scope: thread->target = thread->ambient; break;
     case outside_scopes: thread->target = NULL; break;
     default: thread->target = (softpm_range *)thread->explicit_scope;
   }
+  softpm_caches_follow_target(thread);
 }
 
 static softpm_scope replace(softpm_scope scope) {

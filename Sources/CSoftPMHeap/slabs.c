@@ -7,10 +7,6 @@
 #include <errno.h>
 #include <sys/mman.h>
 
-static int bin_of(int size_class, bool is_raw) {
-  return size_class + (is_raw ? softpm_class_limit : 0);
-}
-
 void softpm_chunk_list(softpm_range *range, uint32_t index) {
   softpm_chunk *chunk = &range->chunks[index];
   uint32_t first = range->bins[chunk->bin];
@@ -43,28 +39,45 @@ void softpm_chunk_make_slab(
   };
 }
 
-static uintptr_t take_cell(softpm_range *range, int size_class, bool is_raw) {
-  int bin = bin_of(size_class, is_raw);
+// A chunk with free cells for the bin; 0 where there is no room for one more.
+static uint32_t chunk_for(softpm_range *range, int bin) {
   uint32_t index = range->bins[bin];
-  if (index == 0) {
-    index = softpm_chunks_take(range, 1);
-    if (index == 0) return 0;
-    uint32_t bytes = (uint32_t)softpm_class_bytes(range, size_class);
-    softpm_chunk_make_slab(range, index, bytes, bin, is_raw);
-    softpm_chunk_list(range, index);
+  if (index != 0) return index;
+  index = softpm_chunks_take(range, 1);
+  if (index == 0) return 0;
+  bool is_raw = bin >= softpm_class_limit;
+  int size_class = is_raw ? bin - softpm_class_limit : bin;
+  uint32_t bytes = (uint32_t)softpm_class_bytes(range, size_class);
+  softpm_chunk_make_slab(range, index, bytes, bin, is_raw);
+  softpm_chunk_list(range, index);
+  return index;
+}
+
+uint32_t softpm_range_take_cells(
+    softpm_range *range, int bin, uint8_t state, uintptr_t *cells, uint32_t count) {
+  uint32_t taken = 0;
+  while (taken < count) {
+    uint32_t index = chunk_for(range, bin);
+    if (index == 0) break;
+    softpm_chunk *chunk = &range->chunks[index];
+    uintptr_t first = softpm_chunk_start(range, index) + softpm_chunk_lead(range);
+    uint32_t cell = chunk->hint;
+    for (; cell < chunk->count && taken < count && chunk->free_count > 0; cell++) {
+      uintptr_t start = first + (uintptr_t)cell * chunk->cell_bytes;
+      softpm_state *at = softpm_state_at(range, start);
+      if (softpm_state_get(at) != softpm_state_free) continue;
+      softpm_state_set(at, state);
+      chunk->free_count--;
+      cells[taken++] = start;
+    }
+    chunk->hint = cell;
+    if (chunk->free_count == 0) {
+      unlist(range, index);
+    } else if (cell == chunk->count) {
+      softpm_trap("a slab's free count is wrong", first);
+    }
   }
-  softpm_chunk *chunk = &range->chunks[index];
-  uintptr_t first = softpm_chunk_start(range, index) + softpm_chunk_lead(range);
-  for (uint32_t cell = chunk->hint; cell < chunk->count; cell++) {
-    uintptr_t start = first + (uintptr_t)cell * chunk->cell_bytes;
-    uint8_t *state = softpm_state_at(range, start);
-    if (*state != softpm_state_free) continue;
-    *state = (uint8_t)(bin + 1);
-    chunk->hint = cell + 1;
-    if (--chunk->free_count == 0) unlist(range, index);
-    return start;
-  }
-  softpm_trap("a slab's free count is wrong", first);
+  return taken;
 }
 
 static uintptr_t take_run(softpm_range *range, size_t bytes, bool is_raw) {
@@ -81,7 +94,7 @@ static uintptr_t take_run(softpm_range *range, size_t bytes, bool is_raw) {
   range->chunks[first].kind = softpm_chunk_large;
   range->chunks[first].count = count;
   uintptr_t start = softpm_chunk_start(range, first) + lead;
-  *softpm_state_at(range, start) = softpm_state_large;
+  softpm_state_set(softpm_state_at(range, start), softpm_state_large);
   return start;
 }
 
@@ -90,7 +103,10 @@ static uintptr_t allocate_locked(
   if (range->is_closed || range->is_installing) return 0;
   int size_class = softpm_class_for(range, bytes, alignment);
   if (size_class < 0) return take_run(range, bytes, is_raw);
-  return take_cell(range, size_class, is_raw);
+  int bin = size_class + (is_raw ? softpm_class_limit : 0);
+  uintptr_t start = 0;
+  softpm_range_take_cells(range, bin, (uint8_t)(bin + 1), &start, 1);
+  return start;
 }
 
 uintptr_t softpm_range_allocate(
@@ -136,8 +152,8 @@ static uintptr_t cell_around(const softpm_range *range, uintptr_t address, size_
   } else {
     return 0;
   }
-  uint8_t state = *softpm_state_at(range, start);
-  return state == softpm_state_free || (state & softpm_state_held) ? 0 : start;
+  uint8_t state = softpm_state_get(softpm_state_at(range, start));
+  return softpm_state_is_allocated(state) ? start : 0;
 }
 
 bool softpm_cell_find(uintptr_t address, softpm_cell *result) {
@@ -162,7 +178,7 @@ size_t softpm_range_cell_bytes(softpm_range *range, uintptr_t start) {
 void softpm_range_put_back(softpm_range *range, uintptr_t start) {
   uint32_t index = softpm_chunk_of(range, start);
   softpm_chunk *chunk = &range->chunks[index];
-  *softpm_state_at(range, start) = softpm_state_free;
+  softpm_state_set(softpm_state_at(range, start), softpm_state_free);
   if (chunk->kind == softpm_chunk_large) {
     softpm_chunks_give_back(range, index, chunk->count);
     return;
@@ -195,18 +211,22 @@ static bool make_room_in_quarantine(softpm_range *range) {
   return true;
 }
 
+void softpm_trap_bad_free(uintptr_t start) {
+  softpm_trap("freed twice, or never allocated", start);
+}
+
 void softpm_range_free(softpm_range *range, uintptr_t start) {
   softpm_lock_take(&range->lock);
   if (atomic_load_explicit(&range->is_returned, memory_order_relaxed)) {
     softpm_trap("freed into an arena that is gone", start);
   }
-  uint8_t *state = softpm_state_at(range, start);
-  if (start % softpm_cell_alignment != 0 || *state == softpm_state_free ||
-      (*state & softpm_state_held)) {
-    softpm_trap("freed twice, or never allocated", start);
+  softpm_state *at = softpm_state_at(range, start);
+  uint8_t state = softpm_state_get(at);
+  if (start % softpm_cell_alignment != 0 || !softpm_state_is_allocated(state)) {
+    softpm_trap_bad_free(start);
   }
   if (range->quarantine_depth > 0) {
-    *state |= softpm_state_held;
+    softpm_state_set(at, state | softpm_state_held);
     if (make_room_in_quarantine(range)) range->quarantine[range->quarantine_count++] = start;
   } else {
     softpm_range_put_back(range, start);
@@ -223,7 +243,7 @@ void softpm_cell_release(uintptr_t start) {
 
 void softpm_quarantine_begin(softpm_range *range) {
   softpm_lock_take(&range->lock);
-  range->quarantine_depth++;
+  if (range->quarantine_depth++ == 0) atomic_store(&range->slot, softpm_no_slot);
   softpm_lock_give(&range->lock);
 }
 
@@ -235,6 +255,7 @@ void softpm_quarantine_end(softpm_range *range) {
       softpm_range_put_back(range, range->quarantine[index]);
     }
     range->quarantine_count = 0;
+    if (!range->is_closed) atomic_store(&range->slot, range->own_slot);
     softpm_range_return_if_empty(range);
   }
   softpm_lock_give(&range->lock);

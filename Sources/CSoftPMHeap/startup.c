@@ -79,6 +79,7 @@ static softpm_support learn(void) {
 
 // A forked child must not inherit a lock that some thread of the parent held.
 static void before_fork(void) {
+  softpm_lock_take(&softpm_caches_lock);
   softpm_lock_take(&softpm_ranges.lock);
   for (softpm_range *range = atomic_load(&softpm_ranges.first); range; range = range->next) {
     softpm_lock_take(&range->lock);
@@ -90,12 +91,14 @@ static void after_fork(void) {
     softpm_lock_give(&range->lock);
   }
   softpm_lock_give(&softpm_ranges.lock);
+  softpm_lock_give(&softpm_caches_lock);
 }
 
 __attribute__((constructor(101))) static void start(void) {
   softpm_classes_start();
   softpm_entries.support = learn();
   if (softpm_entries.support != softpm_support_full) return;
+  softpm_caches_start();
   pthread_atfork(before_fork, after_fork, after_fork);
   memcpy(softpm_entries.aligned_returns, softpm_entries.seen_aligned,
          sizeof softpm_entries.aligned_returns);

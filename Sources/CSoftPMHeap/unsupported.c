@@ -14,6 +14,8 @@ softpm_range *softpm_range_reserve(uintptr_t home, size_t bytes, size_t chunk_by
 
 // Without a range nothing below can be reached.
 uintptr_t softpm_range_base(const softpm_range *range) { abort(); }
+size_t softpm_range_bytes(const softpm_range *range) { abort(); }
+softpm_range *softpm_nursery_range(void) { return NULL; }
 size_t softpm_range_alignment(void) { return SOFTPM_GRANULE; }
 void softpm_range_close(softpm_range *range) { abort(); }
 bool softpm_range_is_returned(const softpm_range *range) { abort(); }

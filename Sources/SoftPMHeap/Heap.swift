@@ -41,8 +41,13 @@ package func withoutScopes<Result>(_ body: () throws -> Result) rethrows -> Resu
 
 /// Questions about the heap as a whole.
 package enum Heap {
-  /// Where the objects of no arena lie, apart from those made before start-up or too large.
-  package static var nurseryRange: Range<UInt> { 0..<0 }
+  /// Where the objects of no arena lie, apart from those made before start-up; empty where the
+  /// process could not reserve it, and objects are then where malloc puts them.
+  package static var nurseryRange: Range<UInt> {
+    guard let nursery = softpm_nursery_range() else { return 0..<0 }
+    let base = softpm_range_base(nursery)
+    return base..<base + UInt(softpm_range_bytes(nursery))
+  }
 
   /// The allocated cell that `address` lies in, in whatever arena; nil where there is none.
   package static func cell(containing address: UInt) -> Arena.Cell? {

@@ -79,13 +79,15 @@ private struct Everything {
     everything.buffer.deallocate()
   }
 
-  @Test("what Swift allocates outside scopes lies in no arena")
+  @Test("what Swift allocates outside scopes lies in the nursery and in no arena")
   func nothingOutside() throws {
     let arena = try makeArena()
     let before = arena.statistics.liveCells
     let everything = Everything()
     for (kind, address) in everything.addresses {
       #expect(!arena.contains(address), "\(kind)")
+      #expect(Heap.nurseryRange.contains(address), "\(kind)")
+      #expect(Heap.cell(containing: address)?.start == address, "\(kind)")
     }
     #expect(arena.statistics.liveCells == before)
     everything.buffer.deallocate()

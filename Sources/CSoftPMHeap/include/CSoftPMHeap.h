@@ -44,6 +44,9 @@ softpm_range *softpm_range_reserve(uintptr_t home, size_t bytes, size_t chunk_by
 uintptr_t softpm_range_base(const softpm_range *range);
 // What every home address is a multiple of.
 size_t softpm_range_alignment(void);
+// Where the objects of no arena lie; NULL where it could not be reserved.
+softpm_range *softpm_nursery_range(void);
+size_t softpm_range_bytes(const softpm_range *range);
 // No more allocation. The range is returned when its last cell is freed, perhaps at once.
 void softpm_range_close(softpm_range *range);
 // Whether the addresses have been returned to the system.
