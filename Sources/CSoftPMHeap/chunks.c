@@ -1,6 +1,6 @@
 // Chunks of a range: taking runs of them, giving them back, and their memory to the system.
 
-#include "heap.h"
+#include "checks.h"
 
 #if SOFTPM_HEAP_SUPPORTED
 
@@ -95,6 +95,7 @@ void softpm_chunks_give_back(softpm_range *range, uint32_t first, uint32_t count
   for (uint32_t chunk = first; chunk < first + count; chunk++) {
     range->chunks[chunk] = (softpm_chunk){.kind = softpm_chunk_empty, .is_touched = true};
     mark_empty(range, chunk, true);
+    softpm_check_forget(range, chunk);
   }
   range->free_chunks += count;
   range->used_chunks -= count;

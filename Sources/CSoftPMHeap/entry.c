@@ -5,6 +5,7 @@
 // which start-up found (startup.c), and are served from the thread's scope; all others pass
 // through. A block is recognised as ours by its address, in any thread, at any time.
 
+#include "checks.h"
 #include "entry.h"
 
 #if SOFTPM_HEAP_SUPPORTED
@@ -18,7 +19,7 @@
 softpm_entry softpm_entries softpm_hidden = {.support = softpm_support_no_runtime};
 
 // A cell from the calling thread's cache of its target, else by the slow path; 0 for none.
-static inline __attribute__((always_inline)) uintptr_t allocate_object(
+static inline __attribute__((always_inline)) uintptr_t allocate_cell(
     size_t bytes, size_t alignment, bool is_raw) {
   softpm_cache *cache = softpm_this_thread.allocating;
   if (softpm_likely(bytes <= softpm_looked_up_bytes && alignment <= softpm_cell_alignment)) {
@@ -35,9 +36,21 @@ static inline __attribute__((always_inline)) uintptr_t allocate_object(
   return softpm_allocate_slowly(bytes, alignment, is_raw);
 }
 
+static inline __attribute__((always_inline)) uintptr_t allocate_object(
+    size_t bytes, size_t alignment, bool is_raw) {
+  if (softpm_unlikely(bytes > SIZE_MAX / 2)) return 0;
+  uintptr_t start = allocate_cell(bytes + softpm_guard_bytes, alignment, is_raw);
+  if (softpm_unlikely(start == 0)) return 0;
+  softpm_take_over(start);
+  if (SOFTPM_HEAP_CHECKS) softpm_check_allocated(softpm_range_of(start), start);
+  return start;
+}
+
 // Into the calling thread's cache, else by the slow path.
 static inline __attribute__((always_inline)) void free_object(
     softpm_range *range, uintptr_t start) {
+  softpm_hand_over(start);
+  if (SOFTPM_HEAP_CHECKS) softpm_check_freed(range, start);
   softpm_cache *cache =
       softpm_this_thread.by_slot[atomic_load_explicit(&range->slot, memory_order_relaxed)];
   softpm_state *at = softpm_state_at(range, start);
@@ -128,9 +141,20 @@ softpm_entry_point void free(void *start) {
   softpm_next_free(start);
 }
 
+static size_t usable_bytes(softpm_range *range, uintptr_t start) {
+  size_t bytes = softpm_range_cell_bytes(range, start);
+  return softpm_check_is_guarded(range, start) ? bytes - softpm_guard_bytes : bytes;
+}
+
+void softpm_cell_release(uintptr_t start) {
+  softpm_range *range = softpm_range_of(start);
+  if (range == NULL) softpm_trap("released what is no cell", start);
+  free_object(range, start);
+}
+
 softpm_entry_point size_t malloc_usable_size(void *start) {
   softpm_range *range = softpm_range_of((uintptr_t)start);
-  if (range != NULL) return softpm_range_cell_bytes(range, (uintptr_t)start);
+  if (range != NULL) return usable_bytes(range, (uintptr_t)start);
   return softpm_next_usable_size(start);
 }
 
@@ -138,23 +162,26 @@ softpm_entry_point size_t malloc_usable_size(void *start) {
 // container wants it at home.
 static void *reallocate(softpm_range *range, void *start, size_t bytes) {
   if (bytes == 0) {
-    softpm_range_free(range, (uintptr_t)start);
+    free_object(range, (uintptr_t)start);
     return NULL;
   }
-  size_t present = softpm_range_cell_bytes(range, (uintptr_t)start);
+  size_t present = usable_bytes(range, (uintptr_t)start);
   if (bytes <= present && bytes >= present / 2) return start;
   softpm_cell cell;
   bool is_raw = softpm_cell_find((uintptr_t)start, &cell) && cell.is_raw;
-  void *moved = (void *)softpm_range_allocate(range, bytes, softpm_cell_alignment, is_raw);
+  void *moved = (void *)softpm_range_allocate(
+      range, bytes + softpm_guard_bytes, softpm_cell_alignment, is_raw);
+  if (moved != NULL && SOFTPM_HEAP_CHECKS) softpm_check_allocated(range, (uintptr_t)moved);
   if (moved == NULL) moved = softpm_next_malloc(bytes);
   if (moved == NULL) return NULL;
   memcpy(moved, start, bytes < present ? bytes : present);
-  softpm_range_free(range, (uintptr_t)start);
+  free_object(range, (uintptr_t)start);
   return moved;
 }
 
 softpm_entry_point void *realloc(void *start, size_t bytes) {
   softpm_range *range = softpm_range_of((uintptr_t)start);
+  if (bytes > SIZE_MAX / 2) range = NULL;
   return range == NULL ? softpm_next_realloc(start, bytes) : reallocate(range, start, bytes);
 }
 

@@ -7,7 +7,9 @@
 //                                     └ first chunk_bytes/64 never given out; then cells
 //   chunks     │ softpm_chunk │ softpm_chunk │ …                    one record per chunk
 //   states     │ one byte per 16 bytes of memory │ …                meaningful at cell starts
+//   checks     │ the same, in builds with checks │
 //   free_map   │ one bit per chunk below the frontier that is empty │
+//   words      │ one word per 16 bytes of memory, for the layers above, once they ask │
 //
 // 1. A state byte other than 0 stands only at the start of a cell that is allocated or held
 //    back; the cell's size follows from it or from its chunk.
@@ -100,6 +102,8 @@ struct softpm_range {
   softpm_state *states;
   softpm_chunk *chunks;
   uint64_t *free_map;
+  softpm_state *checks;           // like states; used by builds with checks (checks.h)
+  _Atomic(uint64_t *) words;      // one per 16 bytes; mapped when first asked for
   uint32_t chunk_shift;
   uint32_t chunk_bytes;
   uint32_t chunk_limit;           // how many chunks the range has room for

@@ -1,7 +1,7 @@
 // Reserving, committing and returning address ranges, and the table that tells whose an address
 // is.
 
-#include "heap.h"
+#include "checks.h"
 
 #if SOFTPM_HEAP_SUPPORTED
 
@@ -122,7 +122,8 @@ static size_t free_map_bytes(const softpm_range *range) {
 }
 
 static size_t tables_bytes(const softpm_range *range) {
-  return free_map_bytes(range) + chunks_table_bytes(range) + range->bytes / 16;
+  size_t states = range->bytes / 16 * (SOFTPM_HEAP_CHECKS ? 2 : 1);
+  return free_map_bytes(range) + chunks_table_bytes(range) + states;
 }
 
 static bool make_tables(softpm_range *range) {
@@ -135,6 +136,7 @@ static bool make_tables(softpm_range *range) {
   range->free_map = (uint64_t *)tables;
   range->chunks = (softpm_chunk *)(tables + free_map_bytes(range));
   range->states = (softpm_state *)((char *)range->chunks + chunks_table_bytes(range));
+  range->checks = range->states + (SOFTPM_HEAP_CHECKS ? range->bytes / 16 : 0);
   return true;
 }
 
@@ -240,6 +242,7 @@ bool softpm_range_commit(softpm_range *range, uint32_t chunk_end) {
       make_usable(&range->chunks[first_chunk],
                   (bytes >> range->chunk_shift) * sizeof(softpm_chunk)) &&
       make_usable(&range->states[offset / 16], bytes / 16) &&
+      (!SOFTPM_HEAP_CHECKS || make_usable(&range->checks[offset / 16], bytes / 16)) &&
       make_usable((void *)(range->base + offset), bytes);
   errno = saved;
   if (!done) return false;
@@ -250,6 +253,26 @@ bool softpm_range_commit(softpm_range *range, uint32_t chunk_end) {
   }
   range->committed_granules = granules;
   return true;
+}
+
+static size_t words_bytes(const softpm_range *range) {
+  return range->bytes / softpm_cell_alignment * sizeof(uint64_t);
+}
+
+uint64_t *softpm_cell_words(softpm_range *range) {
+  uint64_t *words = atomic_load(&range->words);
+  if (words != NULL) return words;
+  softpm_lock_take(&range->lock);
+  words = atomic_load(&range->words);
+  if (words == NULL && !atomic_load(&range->is_returned)) {
+    void *start = mmap(
+        NULL, words_bytes(range), PROT_READ | PROT_WRITE,
+        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    words = start == MAP_FAILED ? NULL : start;
+    atomic_store(&range->words, words);
+  }
+  softpm_lock_give(&range->lock);
+  return words;
 }
 
 // Under the range's lock.
@@ -264,6 +287,8 @@ void softpm_range_return_if_empty(softpm_range *range) {
   int saved = errno;
   munmap((void *)range->base, range->bytes);
   munmap(range->free_map, tables_bytes(range));
+  uint64_t *words = atomic_exchange(&range->words, NULL);
+  if (words != NULL) munmap(words, words_bytes(range));
   if (range->quarantine != NULL) {
     munmap(range->quarantine, range->quarantine_capacity * sizeof *range->quarantine);
     range->quarantine = NULL;

@@ -235,12 +235,6 @@ void softpm_range_free(softpm_range *range, uintptr_t start) {
   softpm_lock_give(&range->lock);
 }
 
-void softpm_cell_release(uintptr_t start) {
-  softpm_range *range = softpm_range_of(start);
-  if (range == NULL) softpm_trap("released what is no cell", start);
-  softpm_range_free(range, start);
-}
-
 void softpm_quarantine_begin(softpm_range *range) {
   softpm_lock_take(&range->lock);
   if (range->quarantine_depth++ == 0) atomic_store(&range->slot, softpm_no_slot);

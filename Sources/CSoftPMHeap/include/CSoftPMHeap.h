@@ -82,9 +82,22 @@ uintptr_t softpm_cell_reserve(
 // Gives back any allocated cell, as free() does.
 void softpm_cell_release(uintptr_t start);
 
+// A word per 16 bytes of the range, zero at first and untouched by the allocator, for whatever the
+// layers above want to know about a cell; NULL where there is no memory. A cell that is freed and
+// used again keeps its word.
+uint64_t *softpm_cell_words(softpm_range *range);
+
 // Cells freed from now on are not used again until the quarantine ends; quarantines nest.
 void softpm_quarantine_begin(softpm_range *range);
 void softpm_quarantine_end(softpm_range *range);
+
+// MARK: Invariants
+
+// The first of the range's invariants that does not hold, as a sentence; NULL where all do. Walks
+// every chunk and cell under the range's lock; other threads may allocate and free meanwhile.
+const char *softpm_range_check(softpm_range *range);
+// Whether this build checks every allocation and free.
+bool softpm_heap_is_checking(void);
 
 // MARK: Chunks
 
