@@ -217,7 +217,7 @@ softpm_hidden uintptr_t softpm_range_allocate(
 // Frees a cell under the lock, past all caches; traps on what is no allocated cell's start.
 softpm_hidden void softpm_range_free(softpm_range *range, uintptr_t start);
 softpm_hidden size_t softpm_range_cell_bytes(softpm_range *range, uintptr_t start);
-softpm_hidden __attribute__((noreturn, cold)) void softpm_trap_bad_free(uintptr_t start);
+__attribute__((noreturn, cold)) softpm_hidden void softpm_trap_bad_free(uintptr_t start);
 // These under the range's lock. Takes up to `count` cells of a bin and gives them this state.
 softpm_hidden uint32_t softpm_range_take_cells(
     softpm_range *range, int bin, uint8_t state, uintptr_t *cells, uint32_t count);
@@ -267,5 +267,5 @@ softpm_hidden void softpm_caches_follow_target(softpm_thread *thread);
 // MARK: trap.c
 
 // Ends the process with a message on standard error, allocating nothing.
-softpm_hidden __attribute__((noreturn, cold)) void softpm_trap(
+__attribute__((noreturn, cold)) softpm_hidden void softpm_trap(
     const char *message, uintptr_t address);

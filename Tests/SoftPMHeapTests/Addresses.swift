@@ -32,3 +32,6 @@ func usableSize(of start: UnsafeMutableRawPointer) -> Int {
   typealias UsableSize = @convention(c) (UnsafeMutableRawPointer) -> Int
   return unsafeBitCast(dlsym(nil, "malloc_usable_size"), to: UsableSize.self)(start)
 }
+
+/// Whether the tests were built with `--sanitize thread`.
+let isThreadSanitized = dlsym(nil, "__tsan_init") != nil

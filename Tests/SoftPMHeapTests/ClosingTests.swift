@@ -70,7 +70,9 @@ private final class Node {
     withExtendedLifetime(buffers) {}
   }
 
-  @Test("a forked child allocates and frees in the arena, apart from its parent")
+  @Test(
+    "a forked child allocates and frees in the arena, apart from its parent",
+    .disabled(if: isThreadSanitized, "ThreadSanitizer supports no fork of a threaded process"))
   func forked() throws {
     let arena = try makeArena()
     let nodes = arena.inScope { (0..<100).map { Node($0) } }

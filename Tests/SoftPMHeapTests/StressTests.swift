@@ -1,7 +1,7 @@
 // Random programs: objects of every kind, made and dropped by several threads in and out of
 // scopes of several arenas, each checked when it is dropped, and the heap's invariants with them.
 //
-// `SOFTPM_DEEP=1` runs ten million operations; `SOFTPM_SEED` repeats a run.
+// `SOFTPM_TEST_DEEP=1` runs ten million operations; `SOFTPM_SEED` repeats a run.
 
 import Foundation
 import SoftPMBase
@@ -115,7 +115,7 @@ private final class Exchange: @unchecked Sendable {
   }
 }
 
-private let isDeep = ProcessInfo.processInfo.environment["SOFTPM_DEEP"] != nil
+private let isDeep = ProcessInfo.processInfo.environment["SOFTPM_TEST_DEEP"] != nil
 private let seed =
   ProcessInfo.processInfo.environment["SOFTPM_SEED"].flatMap { UInt64($0) }
   ?? UInt64.random(in: 0...UInt64.max)
