@@ -96,14 +96,13 @@ _Static_assert(sizeof(softpm_chunk) == 32, "two records to a cache line");
 enum { softpm_no_bin = 0xff };
 
 struct softpm_range {
-  // Read by every allocation and free; constant while the range is not returned.
+  // Read by every allocation and free, so apart from what changes; constant until the range is
+  // returned, apart from the flags and the slot.
   uintptr_t base;
-  size_t bytes;
   softpm_state *states;
+  _Atomic(uint64_t *) words;      // one per 16 bytes; NULL until first asked for
   softpm_chunk *chunks;
-  uint64_t *free_map;
-  softpm_state *checks;           // like states; used by builds with checks (checks.h)
-  _Atomic(uint64_t *) words;      // one per 16 bytes; mapped when first asked for
+  size_t bytes;
   uint32_t chunk_shift;
   uint32_t chunk_bytes;
   uint32_t chunk_limit;           // how many chunks the range has room for
@@ -111,8 +110,9 @@ struct softpm_range {
   _Atomic(bool) is_returned;
   _Atomic(uint8_t) slot;          // which of a thread's caches; softpm_no_slot: none, lock
   uint8_t own_slot;
+  softpm_state *checks;           // like states; used by builds with checks (checks.h)
 
-  softpm_lock lock;               // guards all below, and chunks, free_map
+  _Alignas(64) softpm_lock lock;  // guards all below, and chunks
   bool is_closed;
   bool is_installing;
   uint32_t frontier;              // chunks from here on were never used
@@ -120,6 +120,7 @@ struct softpm_range {
   uint32_t used_chunks;
   uint32_t free_chunks;           // below the frontier
   uint32_t search_hint;           // no empty chunk below this one
+  uint64_t *free_map;
   size_t dirty_free_bytes;        // of empty chunks whose memory has not been given back
   uint32_t quarantine_depth;
   uintptr_t *quarantine;          // held cells, in a mapping of their own
@@ -127,6 +128,8 @@ struct softpm_range {
   uint32_t bins[softpm_bin_count];  // first chunk with free cells, 0 for none
   softpm_range *next;             // in the registry
 };
+
+_Static_assert(offsetof(softpm_range, lock) == 64, "the hot fields fill one cache line");
 
 // MARK: ranges.c
 
@@ -165,6 +168,14 @@ static inline uint8_t softpm_state_get(const softpm_state *state) {
 
 static inline void softpm_state_set(softpm_state *state, uint8_t value) {
   atomic_store_explicit(state, value, memory_order_relaxed);
+}
+
+// Read before it is written: a page of words that nobody used stays without memory.
+static inline void softpm_word_forget(softpm_range *range, uintptr_t start) {
+  uint64_t *words = atomic_load_explicit(&range->words, memory_order_relaxed);
+  if (softpm_likely(words == NULL)) return;
+  uint64_t *word = &words[(start - range->base) >> 4];
+  if (*word != 0) *word = 0;
 }
 
 static inline bool softpm_state_is_allocated(uint8_t state) {

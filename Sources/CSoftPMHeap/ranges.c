@@ -140,6 +140,10 @@ static bool make_tables(softpm_range *range) {
   return true;
 }
 
+// Present with LeakSanitizer, which must look for references in our memory too.
+__attribute__((weak)) void __lsan_register_root_region(const void *start, size_t bytes);
+__attribute__((weak)) void __lsan_unregister_root_region(const void *start, size_t bytes);
+
 static void widen_bounds(uintptr_t low, uintptr_t high) {
   uintptr_t known = atomic_load(&softpm_ranges.low);
   if (known == 0 || low < known) atomic_store(&softpm_ranges.low, low);
@@ -168,6 +172,7 @@ static softpm_range *make_range(
   atomic_store(&range->slot, range->own_slot);
   atomic_store(&range->is_open, true);
   widen_bounds(base, base + bytes);
+  if (__lsan_register_root_region) __lsan_register_root_region((void *)base, bytes);
   range->next = atomic_load(&softpm_ranges.first);
   atomic_store(&softpm_ranges.first, range);
   return range;
@@ -259,11 +264,9 @@ static size_t words_bytes(const softpm_range *range) {
   return range->bytes / softpm_cell_alignment * sizeof(uint64_t);
 }
 
-uint64_t *softpm_cell_words(softpm_range *range) {
-  uint64_t *words = atomic_load(&range->words);
-  if (words != NULL) return words;
+static uint64_t *map_words(softpm_range *range) {
   softpm_lock_take(&range->lock);
-  words = atomic_load(&range->words);
+  uint64_t *words = atomic_load(&range->words);
   if (words == NULL && !atomic_load(&range->is_returned)) {
     void *start = mmap(
         NULL, words_bytes(range), PROT_READ | PROT_WRITE,
@@ -273,6 +276,14 @@ uint64_t *softpm_cell_words(softpm_range *range) {
   }
   softpm_lock_give(&range->lock);
   return words;
+}
+
+uint64_t *softpm_cell_word(uintptr_t start) {
+  softpm_range *range = softpm_range_of(start);
+  if (range == NULL) return NULL;
+  uint64_t *words = atomic_load(&range->words);
+  if (words == NULL) words = map_words(range);
+  return words == NULL ? NULL : &words[(start - range->base) >> 4];
 }
 
 // Under the range's lock.
@@ -285,6 +296,9 @@ void softpm_range_return_if_empty(softpm_range *range) {
   }
   atomic_store(&range->is_returned, true);
   int saved = errno;
+  if (__lsan_unregister_root_region) {
+    __lsan_unregister_root_region((void *)range->base, range->bytes);
+  }
   munmap((void *)range->base, range->bytes);
   munmap(range->free_map, tables_bytes(range));
   uint64_t *words = atomic_exchange(&range->words, NULL);

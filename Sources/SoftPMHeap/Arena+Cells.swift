@@ -40,17 +40,6 @@ extension Arena {
     softpm_cell_release(start)
   }
 
-  /// A word kept for the cell that starts at `start`, outside the arena's memory: zero at first,
-  /// never touched by the allocator, and kept when the cell is freed and used again. Nil where
-  /// there is no memory, or where the arena is gone.
-  ///
-  /// The first call reserves half the arena's size of address space; memory is used where words
-  /// are written.
-  package func outOfLineWord(ofCellAt start: UInt) -> UnsafeMutablePointer<UInt64>? {
-    precondition(contains(start), "the cell is another arena's")
-    return softpm_cell_words(range)?.advanced(by: Int((start - base) / 16))
-  }
-
   /// Cells freed from now on keep their place, unused, until `endQuarantine()`; calls nest.
   package func beginQuarantine() {
     softpm_quarantine_begin(range)

@@ -55,4 +55,26 @@ package enum Heap {
     guard softpm_cell_find(address, &cell) else { return nil }
     return Arena.Cell(start: cell.start, byteCount: cell.bytes, isRaw: cell.is_raw)
   }
+
+  /// A word that belongs to the cell starting at `start` and lies apart from it: for a member's
+  /// mark, its in-degree, an index. Zero when the cell is allocated and zero again once it is
+  /// freed, before its memory can be used again. Nil where there is no cell of ours, or no memory.
+  ///
+  /// The first call for an arena reserves address space of half its size; memory is used where
+  /// words are written.
+  package static func outOfLineWord(ofCellAt start: UInt) -> UnsafeMutablePointer<UInt64>? {
+    softpm_cell_word(start)
+  }
+
+  /// What `Arena.beginQuarantine()` does, for the nursery: no cell freed from now on is used
+  /// again until the quarantine ends. Every thread's frees take a lock meanwhile.
+  package static func beginNurseryQuarantine() {
+    guard let nursery = softpm_nursery_range() else { return }
+    softpm_quarantine_begin(nursery)
+  }
+
+  package static func endNurseryQuarantine() {
+    guard let nursery = softpm_nursery_range() else { return }
+    softpm_quarantine_end(nursery)
+  }
 }

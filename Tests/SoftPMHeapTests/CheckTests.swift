@@ -63,17 +63,33 @@ private func rawCell() -> UnsafeMutableRawPointer {
     }
   }
 
-  @Test("a cell's out-of-line word starts as zero and belongs to that cell")
+  @Test("a cell's out-of-line word is zero for whoever is given the cell, and its own")
   func words() throws {
     let arena = try makeArena()
-    let starts = try (0..<100).map { _ in try arena.reserveCell(byteCount: 16, isRaw: true) }
-    for (index, start) in starts.enumerated() {
-      let word = try #require(arena.outOfLineWord(ofCellAt: start))
-      #expect(word.pointee == 0)
-      word.pointee = UInt64(index)
+    for round in 0..<3 {
+      let starts = try (0..<100).map { _ in try arena.reserveCell(byteCount: 16, isRaw: true) }
+      for (index, start) in starts.enumerated() {
+        let word = try #require(Heap.outOfLineWord(ofCellAt: start))
+        #expect(word.pointee == 0, "round \(round)")
+        word.pointee = UInt64(index + 1)
+      }
+      for (index, start) in starts.enumerated() {
+        #expect(Heap.outOfLineWord(ofCellAt: start)?.pointee == UInt64(index + 1))
+        arena.releaseCell(start)
+      }
     }
-    for (index, start) in starts.enumerated() {
-      #expect(arena.outOfLineWord(ofCellAt: start)?.pointee == UInt64(index))
+    #expect(Heap.outOfLineWord(ofCellAt: 16) == nil)
+  }
+
+  @Test("the nursery's freed cells can be held back too")
+  func nurseryQuarantine() {
+    Heap.beginNurseryQuarantine()
+    defer { Heap.endNurseryQuarantine() }
+    var freed: Set<UInt> = []
+    for _ in 0..<1_000 {
+      let cell = rawCell()
+      #expect(freed.insert(UInt(bitPattern: cell)).inserted)
+      free(cell)
     }
   }
 }

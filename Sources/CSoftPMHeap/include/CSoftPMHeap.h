@@ -82,10 +82,10 @@ uintptr_t softpm_cell_reserve(
 // Gives back any allocated cell, as free() does.
 void softpm_cell_release(uintptr_t start);
 
-// A word per 16 bytes of the range, zero at first and untouched by the allocator, for whatever the
-// layers above want to know about a cell; NULL where there is no memory. A cell that is freed and
-// used again keeps its word.
-uint64_t *softpm_cell_words(softpm_range *range);
+// A word for the layers above, kept apart from the cell that starts here: zero when the cell is
+// allocated and zero again when it is freed, before its memory can be used again. NULL where the
+// cell is not ours or there is no memory.
+uint64_t *softpm_cell_word(uintptr_t start);
 
 // Cells freed from now on are not used again until the quarantine ends; quarantines nest.
 void softpm_quarantine_begin(softpm_range *range);
