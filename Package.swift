@@ -81,7 +81,8 @@ let package = Package(
       name: "TrackingProgram", dependencies: ["SoftPMTracking", "CTrackingProbe"],
       path: "Tests/Programs/TrackingProgram"),
     .executableTarget(
-      name: "TrackingMeasurements", dependencies: ["SoftPMTracking", "CTrackingProbe"],
+      name: "TrackingMeasurements",
+      dependencies: ["SoftPMTracking", "CSoftPMLinux", "CTrackingProbe"],
       path: "Tests/Programs/TrackingMeasurements"),
     .testTarget(name: "SoftPMTypesTests", dependencies: ["SoftPMTypes", "SoftPMTesting"]),
     .testTarget(

@@ -62,11 +62,14 @@ static void note(softpm_region *region, size_t from, size_t to, bool guarded) {
   figures.guarded_runs += softpm_granules_run_starts(set, from, to + 1) - before;
 }
 
+static int change_bytes(uintptr_t start, uintptr_t end, int protection) {
+  return mprotect((void *)start, end - start, protection) == 0 ? 0 : -errno;
+}
+
 static int change(softpm_region *region, size_t from, size_t to, int protection) {
-  uintptr_t start = softpm_address_of(region, from);
   uintptr_t end = softpm_address_of(region, to);
   if (end > region->end) end = region->end;
-  return mprotect((void *)start, end - start, protection) == 0 ? 0 : -errno;
+  return change_bytes(softpm_address_of(region, from), end, protection);
 }
 
 int softpm_guard_set(softpm_region *region, size_t from, size_t to) {
@@ -165,34 +168,18 @@ void softpm_fault_open(uintptr_t start, uintptr_t end) {
 
 // MARK: Collections
 
-// Spans of watched granules, taken together across gaps of up to `gap` unwatched ones.
-static size_t next_span(
-    const softpm_watch *watch, size_t from, size_t gap, size_t *start, size_t *end) {
-  const softpm_granules *watched = &watch->watched;
-  *start = softpm_granules_next(watched, from, watched->count);
-  if (*start >= watched->count) return 0;
-  *end = softpm_granules_next_absent(watched, *start, watched->count);
-  while (gap > 0 && *end < watched->count) {
-    size_t limit = *end + gap < watched->count ? *end + gap + 1 : watched->count;
-    size_t next = softpm_granules_next(watched, *end, limit);
-    if (next >= limit) break;
-    *end = softpm_granules_next_absent(watched, next, watched->count);
-  }
-  return 1;
-}
-
 // The smallest gap with which guarding all that is watched keeps to half the budget, so that
 // faults have the other half.
 static size_t tolerable_gap(const softpm_watch *watch) {
   size_t most = figures.budget / 2;
-  size_t spans = softpm_granules_run_starts(&watch->watched, 0, watch->watched.count);
+  size_t spans = watch->watched_runs;
   size_t gap = 0;
   while (spans > most) {
     gap = gap * 8 + 1;
     spans = 0;
     size_t start;
     size_t end = 0;
-    while (spans <= most && next_span(watch, end, gap, &start, &end) != 0) spans += 1;
+    while (spans <= most && softpm_watch_span(watch, end, gap, &start, &end)) spans += 1;
   }
   return gap;
 }
@@ -201,35 +188,47 @@ static size_t tolerable_gap(const softpm_watch *watch) {
 // skips what is guarded already: from this many runs of a span on, it is guarded in one call.
 enum { RUNS_WORTH_ONE_CALL = 3 };
 
-static void guard_or_keep(softpm_watch *watch, size_t from, size_t to) {
-  if (softpm_guard_set(watch->region, from, to) == 0) return;
-  softpm_granules_insert(&watch->pending, from, to);
+// Guards the runs `first` ..< `last`, which lie in one span of watched granules.
+static void guard_runs(
+    softpm_watch *watch, const softpm_runs *runs, size_t first, size_t last) {
+  softpm_region *region = watch->region;
+  bool in_one_call = last - first >= RUNS_WORTH_ONE_CALL;
+  int result = 0;
+  if (in_one_call) {
+    uintptr_t start = runs->list[first].start;
+    result = change_bytes(start, runs->list[last - 1].end, PROT_READ);
+  }
+  for (size_t index = first; index < last; index++) {
+    size_t from = softpm_granule_of(region, runs->list[index].start);
+    size_t to = softpm_granule_limit(region, runs->list[index].end);
+    if (in_one_call) {
+      // The rest of the span is guarded already: whatever is watched and was not written is.
+      note(region, from, to, true);
+    } else {
+      result = softpm_guard_set(region, from, to);
+    }
+    if (result == 0) continue;
+    if (in_one_call) figures.refused += to - from;
+    softpm_granules_insert(&watch->pending, from, to);
+  }
 }
 
 void softpm_fault_guard(softpm_watch *watch, const softpm_runs *runs) {
   coarseness_since_collection = 0;
-  const softpm_region *region = watch->region;
+  softpm_region *region = watch->region;
   size_t gap = tolerable_gap(watch);
   size_t start;
   size_t end = 0;
   size_t index = runs->first;
-  while (index < runs->count && next_span(watch, end, gap, &start, &end) != 0) {
+  while (index < runs->count && softpm_watch_span(watch, end, gap, &start, &end)) {
     size_t first = index;
     uintptr_t span_end = softpm_address_of(region, end);
     while (index < runs->count && runs->list[index].start < span_end) index += 1;
     if (index == first) continue;
-    if (gap > 0) {
-      guard_or_keep(watch, start, end);
-    } else if (index - first >= RUNS_WORTH_ONE_CALL) {
-      guard_or_keep(
-          watch, softpm_granule_of(region, runs->list[first].start),
-          softpm_granule_limit(region, runs->list[index - 1].end));
-    } else {
-      for (size_t each = first; each < index; each++) {
-        guard_or_keep(
-            watch, softpm_granule_of(region, runs->list[each].start),
-            softpm_granule_limit(region, runs->list[each].end));
-      }
+    if (gap == 0) {
+      guard_runs(watch, runs, first, index);
+    } else if (softpm_guard_set(region, start, end) != 0) {
+      softpm_granules_insert(&watch->pending, start, end);
     }
   }
 }

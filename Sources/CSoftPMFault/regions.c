@@ -139,15 +139,45 @@ softpm_watch *softpm_watch_holding(softpm_watch *list, uintptr_t start, uintptr_
 void softpm_watch_add(softpm_watch *watch, uintptr_t start, uintptr_t end) {
   size_t from = softpm_granule_of(watch->region, start);
   size_t to = softpm_granule_limit(watch->region, end);
+  size_t before = softpm_granules_run_starts(&watch->watched, from, to + 1);
   softpm_granules_insert(&watch->watched, from, to);
+  watch->watched_runs += softpm_granules_run_starts(&watch->watched, from, to + 1) - before;
+  if (to > watch->watched_limit) watch->watched_limit = to;
   softpm_granules_insert(&watch->pending, from, to);
 }
 
 void softpm_watch_remove(softpm_watch *watch, uintptr_t start, uintptr_t end) {
   size_t from = softpm_granule_of(watch->region, start);
   size_t to = softpm_granule_limit(watch->region, end);
+  size_t before = softpm_granules_run_starts(&watch->watched, from, to + 1);
   softpm_granules_remove(&watch->watched, from, to);
+  watch->watched_runs += softpm_granules_run_starts(&watch->watched, from, to + 1) - before;
   softpm_granules_remove(&watch->pending, from, to);
+}
+
+// The end of the run of watched granules that `start` begins.
+static size_t end_of_run(const softpm_watch *watch, size_t start) {
+  size_t limit = watch->watched_limit;
+  if (watch->watched_runs == 1 && softpm_granules_contains(&watch->watched, limit - 1)) {
+    return limit;
+  }
+  return softpm_granules_next_absent(&watch->watched, start, limit);
+}
+
+bool softpm_watch_span(
+    const softpm_watch *watch, size_t from, size_t gap, size_t *start, size_t *end) {
+  const softpm_granules *watched = &watch->watched;
+  size_t last = watch->watched_limit;
+  *start = softpm_granules_next(watched, from, last);
+  if (*start >= last) return false;
+  *end = end_of_run(watch, *start);
+  while (gap > 0 && *end < last) {
+    size_t limit = *end + gap + 1 < last ? *end + gap + 1 : last;
+    size_t next = softpm_granules_next(watched, *end, limit);
+    if (next >= limit) break;
+    *end = end_of_run(watch, next);
+  }
+  return true;
 }
 
 void softpm_watch_mark(softpm_watch *watch, uintptr_t start, uintptr_t end) {

@@ -51,32 +51,42 @@ package final class FrozenMemory: @unchecked Sendable {
     precondition(piece == nil && frozen == nil, "what was frozen before was not released")
     try requireSameProcess()
     var wanted = 0
+    var shortBytes = 0
     dirty.forEachRun { run in
-      if range.contains(run.start) { wanted += run.byteCount }
+      guard range.contains(run.start) else { return }
+      wanted += run.byteCount
+      if run.byteCount < Self.longRunBytes { shortBytes += run.byteCount }
     }
     guard wanted > 0 else { return }
     piece = pool.take(wanted, unit: pageBytes)
-    var room = piece?.bytes.count ?? 0
+    let bytes = piece?.bytes.count ?? 0
+    var roomForShort = min(shortBytes, bytes)
+    var roomForLong = bytes - roomForShort
     var target = piece?.bytes.baseAddress
     for index in 0..<dirty.runCount {
       let run = dirty.run(at: index)
       guard range.contains(run.start) else { continue }
       try reserveRuns()
-      let copied = min(run.byteCount, room)
+      let isShort = run.byteCount < Self.longRunBytes
+      let copied = min(run.byteCount, isShort ? roomForShort : roomForLong)
       if copied > 0, let destination = target {
         destination.copyMemory(
           from: UnsafeRawPointer(bitPattern: run.start)!, byteCount: copied)
         append(run.start, copied, to: &origins)
         append(UInt(bitPattern: destination), copied, to: &copies)
         target = destination + copied
-        room -= copied
+        if isShort { roomForShort -= copied } else { roomForLong -= copied }
       }
       append(run.start + UInt(copied), run.byteCount - copied, to: &rest)
     }
-    copiedBytes = piece?.bytes.count ?? 0
+    copiedBytes = bytes
     protectedBytes = wanted - copiedBytes
     if rest.count > 0 { try protectRest(in: range, granule: granule) }
   }
+
+  /// Protecting costs by the run, copying by the byte: shorter runs than this are copied first,
+  /// and longer ones take the room that is left (docs/tracking.md has the figures).
+  private static let longRunBytes = 64 << 10
 
   private func reserveRuns() throws(ContainerError) {
     let results = (

@@ -141,20 +141,13 @@ extension KernelTracker {
   /// Puts what was written in the watched pages into `pending` of every watch on the region.
   private func scan(_ watch: WatchList.Watch) throws(ContainerError) {
     let region = watch.pointee.region.pointee
-    let count = watch.pointee.watched.count
-    var from = softpm_granules_next(&watch.pointee.watched, 0, count)
-    while from < count {
-      var to = softpm_granules_next_absent(&watch.pointee.watched, from, count)
-      var next = softpm_granules_next(&watch.pointee.watched, to, count)
-      while next < count, next - to <= Self.gapPages {
-        to = softpm_granules_next_absent(&watch.pointee.watched, next, count)
-        next = softpm_granules_next(&watch.pointee.watched, to, count)
-      }
+    var from = 0
+    var to = 0
+    while softpm_watch_span(watch, to, Self.gapPages, &from, &to) {
       let span = AddressRange(
         start: region.start + UInt(from) << UInt(region.shift),
         end: min(region.start + UInt(to) << UInt(region.shift), region.end))
       try scan(span, of: watch.pointee.region)
-      from = next
     }
   }
 

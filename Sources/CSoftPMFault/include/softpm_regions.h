@@ -46,6 +46,10 @@ struct softpm_watch {
   softpm_watch *next_of_tracker;
   softpm_granules watched;
   softpm_granules pending;
+  // How many runs `watched` has, and one past the last granule that was ever in it: where all that
+  // is watched is one run, as in an arena, nobody has to walk the set to find its end.
+  size_t watched_runs;
+  size_t watched_limit;
   // Write faults that marked a granule here.
   uint64_t faults;
 };
@@ -86,6 +90,10 @@ softpm_watch *softpm_watch_holding(softpm_watch *list, uintptr_t start, uintptr_
 void softpm_watch_add(softpm_watch *watch, uintptr_t start, uintptr_t end);
 void softpm_watch_remove(softpm_watch *watch, uintptr_t start, uintptr_t end);
 void softpm_watch_mark(softpm_watch *watch, uintptr_t start, uintptr_t end);
+// The first span of watched granules at or after `from`, taken together across gaps of up to `gap`
+// unwatched ones; false when there is none.
+bool softpm_watch_span(
+    const softpm_watch *watch, size_t from, size_t gap, size_t *start, size_t *end);
 // Moves what is pending and watched to `runs`. After a failure nothing is lost: what was not
 // moved is still pending, and what was is in `runs`, to be given back.
 int softpm_watch_take(softpm_watch *watch, softpm_runs *runs);

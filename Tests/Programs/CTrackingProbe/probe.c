@@ -196,6 +196,26 @@ int probe_in_bare_fork(int (*body)(void *), void *context, unsigned seconds) {
   return wait_for(child, seconds);
 }
 
+static size_t raw_granule;
+static struct sigaction before_raw;
+
+static void raw_handler(int number, siginfo_t *information, void *context) {
+  (void)number;
+  (void)context;
+  uintptr_t start = (uintptr_t)information->si_addr & ~(uintptr_t)(raw_granule - 1);
+  mprotect((void *)start, raw_granule, PROT_READ | PROT_WRITE);
+}
+
+void probe_raw_handler(int on, size_t granule) {
+  if (!on) {
+    sigaction(SIGSEGV, &before_raw, NULL);
+    return;
+  }
+  raw_granule = granule;
+  struct sigaction action = {.sa_sigaction = raw_handler, .sa_flags = SA_SIGINFO};
+  sigaction(SIGSEGV, &action, &before_raw);
+}
+
 double probe_now(void) {
   struct timespec time;
   clock_gettime(CLOCK_MONOTONIC, &time);

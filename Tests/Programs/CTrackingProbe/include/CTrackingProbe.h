@@ -46,5 +46,9 @@ int probe_in_fork(int (*body)(void *), void *context, unsigned seconds);
 // The same with the bare system call, which runs no handlers of fork.
 int probe_in_bare_fork(int (*body)(void *), void *context, unsigned seconds);
 
+// The least that a tracker by signals can do, as the floor beside ours: a handler that makes the
+// faulting granule writable and nothing else. `on` 0 restores the handler before it.
+void probe_raw_handler(int on, size_t granule);
+
 double probe_now(void);
 size_t probe_mapping_count(void);
