@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "table.h"
 
@@ -124,6 +125,9 @@ void softpm_watch_close_all(softpm_watch **list) {
     *link = watch->next_in_region;
     softpm_granules_close(&watch->watched);
     softpm_granules_close(&watch->pending);
+    if (watch->block_stamps != NULL) {
+      munmap(watch->block_stamps, watch->block_count * sizeof(uint32_t));
+    }
     softpm_region_close(watch->region);
     free(watch);
   }
@@ -187,6 +191,39 @@ void softpm_watch_mark(softpm_watch *watch, uintptr_t start, uintptr_t end) {
   if (start >= end) return;
   softpm_granules_insert(
       &watch->pending, softpm_granule_of(region, start), softpm_granule_limit(region, end));
+}
+
+int softpm_watch_keep_stamps(softpm_watch *watch) {
+  if (watch->block_stamps != NULL) return 0;
+  const softpm_region *region = watch->region;
+  size_t count =
+      ((region->end - 1) >> softpm_block_shift) - (region->start >> softpm_block_shift) + 1;
+  void *memory = mmap(
+      NULL, count * sizeof(uint32_t), PROT_READ | PROT_WRITE,
+      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) return -errno;
+  watch->block_stamps = memory;
+  watch->block_count = count;
+  return 0;
+}
+
+void softpm_region_stamp(softpm_region *region, uintptr_t start, uintptr_t end, uint32_t stamp) {
+  size_t origin = region->start >> softpm_block_shift;
+  size_t from = (start >> softpm_block_shift) - origin;
+  size_t to = ((end - 1) >> softpm_block_shift) - origin + 1;
+  for (softpm_watch *watch = region->watches; watch != NULL; watch = watch->next_in_region) {
+    for (size_t block = from; block < to && block < watch->block_count; block++) {
+      watch->block_stamps[block] = stamp;
+    }
+  }
+}
+
+bool softpm_watch_covers(const softpm_watch *watch, uintptr_t start, uintptr_t end) {
+  const softpm_region *region = watch->region;
+  if (start < region->start || end > region->end) return false;
+  size_t limit = softpm_granule_limit(region, end);
+  return softpm_granules_next_absent(
+      &watch->watched, softpm_granule_of(region, start), limit) == limit;
 }
 
 // The end of granule `granule`, or of the region where its last granule is cut off.

@@ -27,9 +27,11 @@ import SoftPMBase
 /// A first write costs 0.8 µs, system calls may write into watched memory, mappings are never
 /// split, and no privilege is needed.
 package final class KernelTracker: WriteTracker, @unchecked Sendable {
-  private let kernel: KernelInterface
-  private var watches = WatchList(softpm_table_kernel)
-  private var collected = TrackerStatistics()
+  let kernel: KernelInterface
+  var watches = WatchList(softpm_table_kernel)
+  var collected = TrackerStatistics()
+  /// Where the search for cold blocks goes on.
+  var nextBlock = 0
 
   package init() throws(ContainerError) {
     try requireSameProcess()
@@ -108,12 +110,6 @@ package final class KernelTracker: WriteTracker, @unchecked Sendable {
     watches.locked { watches.markForEveryTracker(range) }
   }
 
-  /// Asks for huge pages, whose scan costs a tenth; a write into one splits it, so that what is
-  /// warm is still seen by the page.
-  package func adviseCold(_ range: AddressRange) {
-    _ = softpm_advise_huge_pages(range.start, range.byteCount)
-  }
-
   package func stop() {
     // In a fork the descriptor is the parent's: unregistering would end the parent's tracking.
     let isOurs = !softpm_process_was_forked()
@@ -134,6 +130,9 @@ package final class KernelTracker: WriteTracker, @unchecked Sendable {
 }
 
 extension KernelTracker {
+  /// The number of the collection that is being made, never 0.
+  private var stamp: UInt32 { UInt32(truncatingIfNeeded: collected.collections + 1) | 1 << 31 }
+
   /// Watched pages at most this far apart are scanned in one system call: a call costs as much as
   /// the walk over some hundred pages, and a page armed for nothing 0.8 µs when it is written.
   private static let gapPages = 16
@@ -174,6 +173,7 @@ extension KernelTracker {
       for index in 0..<Int(result.regions) {
         let found = kernel.buffer[index]
         softpm_region_mark(region, UInt(found.start), UInt(found.end))
+        softpm_region_stamp(region, UInt(found.start), UInt(found.end), stamp)
       }
       let reached = UInt(result.walked_to)
       guard reached > position else {

@@ -51,10 +51,22 @@ package protocol WriteTracker: AnyObject, Sendable {
   /// alone, as by a restore: a tracker may then ask for memory that is cheap to watch.
   func adviseCold(_ range: AddressRange)
 
+  /// Brings up to `most` blocks of 2 MiB that were not written for so many collections back to
+  /// memory that is cheap to watch; returns how many. Only what `adviseCold` named is thought of.
+  ///
+  /// To be called under the container's lock, after `collectAndRearm`: what is written to such a
+  /// block while it is at work is not seen, reference counts excepted, which no image has. A block
+  /// takes about a tenth of a millisecond and saves up to 0.6 µs of each later collection.
+  func gatherCold(atMost most: Int, unwrittenFor collections: Int) -> Int
+
   /// Ends all watching. Calling it again does nothing.
   func stop()
 
   var statistics: TrackerStatistics { get }
+}
+
+extension WriteTracker {
+  package func gatherCold(atMost most: Int, unwrittenFor collections: Int) -> Int { 0 }
 }
 
 /// The ways of seeing writes.
@@ -83,6 +95,8 @@ package struct TrackerStatistics: Sendable, Equatable {
   package var guardedRunsMost = 0
   /// System calls that looked for written pages (`kernel` only).
   package var scans = 0
+  /// Blocks brought back to huge pages (`kernel` only).
+  package var gatheredBlocks = 0
 
   package init() {}
 }

@@ -39,6 +39,8 @@ typedef struct softpm_region {
   void *ticket;
 } softpm_region;
 
+enum { softpm_block_shift = 21 };
+
 struct softpm_watch {
   softpm_region *region;
   softpm_watch *next_in_region;
@@ -50,6 +52,11 @@ struct softpm_watch {
   // is watched is one run, as in an arena, nobody has to walk the set to find its end.
   size_t watched_runs;
   size_t watched_limit;
+  // Where huge pages matter: for each block of 2 MiB of addresses (the first is that of the
+  // region's start), the collection that last found it written, or 0 when it need not be thought
+  // of. Null until asked for.
+  uint32_t *block_stamps;
+  size_t block_count;
   // Write faults that marked a granule here.
   uint64_t faults;
 };
@@ -94,6 +101,12 @@ void softpm_watch_mark(softpm_watch *watch, uintptr_t start, uintptr_t end);
 // unwatched ones; false when there is none.
 bool softpm_watch_span(
     const softpm_watch *watch, size_t from, size_t gap, size_t *start, size_t *end);
+// Keeps `block_stamps` from now on; 0 or minus the errno.
+int softpm_watch_keep_stamps(softpm_watch *watch);
+// Stamps the blocks of [start, end) in every watch of the region that keeps stamps.
+void softpm_region_stamp(softpm_region *region, uintptr_t start, uintptr_t end, uint32_t stamp);
+// Whether every granule of [start, end) is watched.
+bool softpm_watch_covers(const softpm_watch *watch, uintptr_t start, uintptr_t end);
 // Moves what is pending and watched to `runs`. After a failure nothing is lost: what was not
 // moved is still pending, and what was is in `runs`, to be given back.
 int softpm_watch_take(softpm_watch *watch, softpm_runs *runs);
