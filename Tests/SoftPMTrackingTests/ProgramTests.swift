@@ -41,27 +41,45 @@ struct ProgramRun {
   var report: Comment { "status \(status): \(output)\(errors)" }
 }
 
+/// What a sanitizer changes: it reports a crash itself, and ends the program with a status.
+enum Sanitizer {
+  static let isThread = dlsym(nil, "__tsan_init") != nil
+  static let isAddress = dlsym(nil, "__asan_init") != nil
+  static let isAny = isThread || isAddress
+}
+
 @Suite("trackers in programs of their own", .serialized)
 struct ProgramTests {
+  /// A crash in `function` was reported, by whoever was there before the tracker.
+  func expectReport(_ run: ProgramRun, of function: String, saying text: String) {
+    let report = run.output + run.errors
+    if Sanitizer.isAny {
+      #expect(report.contains("Sanitizer: SEGV"), run.report)
+    } else {
+      #expect(run.signal == SIGSEGV, run.report)
+      #expect(report.contains(text), run.report)
+      #expect(report.contains("\(function)(_:)"), run.report)
+    }
+  }
+
   @Test(
     "a null dereference still prints Swift's backtrace",
     arguments: [["crash", "kernel"], ["crash", "signal"], ["forbidden", "crash", "automatic"]])
   func backtrace(words: [String]) throws {
     let run = try ProgramRun(words, backtrace: true)
-    #expect(run.signal == SIGSEGV, run.report)
-    let text = run.output + run.errors
-    #expect(text.contains("Bad pointer dereference at 0x0000000000000008"), run.report)
-    #expect(text.contains("dereference(_:)"), run.report)
+    expectReport(
+      run, of: "dereference", saying: "Bad pointer dereference at 0x0000000000000008")
   }
 
   @Test("a write to memory that somebody else protected is a crash, not a loop")
   func protected() throws {
     let run = try ProgramRun(["crash-on-protected", "signal"], backtrace: true)
-    #expect(run.signal == SIGSEGV, run.report)
-    #expect((run.output + run.errors).contains("overwrite(_:)"), run.report)
+    expectReport(run, of: "overwrite", saying: "Program crashed")
   }
 
-  @Test("without a backtrace handler a crash ends the program by the signal")
+  @Test(
+    "without a backtrace handler a crash ends the program by the signal",
+    .disabled(if: Sanitizer.isAny))
   func plainCrash() throws {
     let run = try ProgramRun(["crash", "signal"])
     #expect(run.signal == SIGSEGV, run.report)
@@ -92,7 +110,8 @@ struct ProgramTests {
 
   @Test(
     "everything else holds under the filter too",
-    arguments: ["oracle", "fork", "timer", "system-call", "own-handler"])
+    arguments: ["oracle", "fork", "system-call", "own-handler"]
+      + (Sanitizer.isThread ? [] : ["timer"]))
   func underFilter(verb: String) throws {
     let run = try ProgramRun(["forbidden", verb, "automatic"])
     #expect(run.succeeded, run.report)
@@ -107,7 +126,8 @@ struct ProgramTests {
     #expect(run.succeeded, run.report)
   }
 
-  @Test("a program that uses up the mappings itself loses no write")
+  @Test(
+    "a program that uses up the mappings itself loses no write", .disabled(if: Sanitizer.isAny))
   func fewMappings() throws {
     let run = try ProgramRun(["few-mappings", "signal"])
     #expect(run.succeeded, run.report)
@@ -121,7 +141,11 @@ struct ProgramTests {
     #expect(run.succeeded, run.report)
   }
 
-  @Test("signal handlers may write to watched memory", arguments: ["kernel", "signal"])
+  /// Not under the thread sanitizer, which runs signal handlers with every signal blocked: a write
+  /// fault that is blocked ends the process.
+  @Test(
+    "signal handlers may write to watched memory", .disabled(if: Sanitizer.isThread),
+    arguments: ["kernel", "signal"])
   func timer(choice: String) throws {
     let run = try ProgramRun(["timer", choice])
     #expect(run.succeeded, run.report)

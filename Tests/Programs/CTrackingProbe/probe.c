@@ -142,15 +142,16 @@ size_t probe_own_handler_count(void) {
 
 static unsigned char *timer_start;
 static size_t timer_bytes;
-static volatile size_t timer_writes;
+static size_t timer_writes;
 
 static void timer_handler(int number) {
   (void)number;
-  static uint64_t state = 88172645463325252ULL;
-  volatile uint64_t *word =
-      (uint64_t *)(timer_start + next_random(&state) % (timer_bytes / 64) * 64 + 48);
-  *word += 1;
-  timer_writes += 1;
+  int saved = errno;
+  uint64_t state = (uint64_t)(probe_now() * 1e9) | 1;
+  uint64_t place = next_random(&state) % (timer_bytes / 64);
+  __atomic_fetch_add((uint64_t *)timer_start + place * 8 + 6, 1, __ATOMIC_RELAXED);
+  __atomic_fetch_add(&timer_writes, 1, __ATOMIC_RELAXED);
+  errno = saved;
 }
 
 void probe_start_writing_timer(void *start, size_t byte_count, unsigned microseconds) {
@@ -168,7 +169,7 @@ void probe_stop_writing_timer(void) {
 }
 
 size_t probe_timer_writes(void) {
-  return timer_writes;
+  return __atomic_load_n(&timer_writes, __ATOMIC_RELAXED);
 }
 
 static int wait_for(pid_t child, unsigned seconds) {
