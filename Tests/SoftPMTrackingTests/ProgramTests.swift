@@ -101,6 +101,12 @@ struct ProgramTests {
     #expect(kernel.status == 1 && kernel.output.contains("unsupportedPlatform"), kernel.report)
   }
 
+  @Test("signals lose no write in blocks opened to save mappings")
+  func coarse() throws {
+    let run = try ProgramRun(["coarse-oracle", "signal"])
+    #expect(run.succeeded, run.report)
+  }
+
   @Test("where userfaultfd is allowed, automatic takes the kernel's way and says so")
   func allowed() throws {
     let run = try ProgramRun(["explain", "automatic"])

@@ -233,4 +233,24 @@ struct WriteTrackerTests {
       code { try tracker.reserve(memory.range(0, 2 * granule), granule: ByteCount(granule)) }
         != nil)
   }
+
+  @Test("memory mapped anew is registered again, and all of it counts as written")
+  func mappedAnew() throws {
+    let memory = TestMemory(byteCount: 64 * granule)
+    let dirty = try DirtySet()
+    let tracker = try quietTracker(.kernel, memory, dirty)
+    mmap(
+      memory.base + 4 * granule, 2 * granule, PROT_READ | PROT_WRITE,
+      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0)
+    memory[4 * granule] = 1
+    memory[20 * granule] = 1
+    try tracker.collectAndRearm(into: dirty)
+    #expect(dirty.contains(memory.range(4 * granule, 1).start))
+    #expect(dirty.contains(memory.range(20 * granule, 1).start))
+    #expect(!dirty.contains(memory.range(30 * granule, 1).start))
+    memory[4 * granule] = 2
+    try tracker.collectAndRearm(into: dirty)
+    #expect(memory.runs(of: dirty, unit: pageBytes).count == 1)
+    #expect(dirty.contains(memory.range(4 * granule, 1).start))
+  }
 }

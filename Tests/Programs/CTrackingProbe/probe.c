@@ -223,6 +223,12 @@ double probe_now(void) {
   return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
 }
 
+double probe_processor_now(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
+}
+
 size_t probe_mapping_count(void) {
   int file = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
   if (file < 0) return 0;

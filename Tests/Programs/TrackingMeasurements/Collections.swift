@@ -63,28 +63,37 @@ private func measureSignal(_ bytes: Int, granule: Int) throws {
 
 /// 16 scattered writes in a cold 4 GiB: what a point costs that has nearly nothing to do.
 func measureCold() throws {
-  print("\n# 16 scattered writes in a cold 4 GiB, µs (writes, each; collect and re-arm; pages)")
+  print("\n# 16 scattered writes in a cold 4 GiB, µs (writes, each; collect; gather; pages)")
+  try measureCold(.small, gathering: 0)
+  try measureCold(.huge, gathering: 0)
+  try measureCold(.huge, gathering: 16)
+}
+
+private func measureCold(_ pages: Memory.Pages, gathering: Int) throws {
   let bytes = 4 << 30
-  for pages in [Memory.Pages.small, .huge] {
-    let memory = Memory(bytes, pages)
-    let (tracker, dirty) = try watching(memory, .kernel, granule: 16 << 10)
-    let order = shuffled(bytes / pageBytes)
-    var writes: [Double] = []
-    var collects: [Double] = []
-    var reported = 0
-    for round in 0..<21 {
-      writes.append(
-        time {
-          order.withUnsafeBufferPointer {
-            probe_touch_in_order(memory.base, $0.baseAddress! + round * 16, 16, pageBytes, 2)
-          }
-        } / 16)
-      try collects.append(time { try tracker.collectAndRearm(into: dirty) })
-      reported = max(reported, dirty.byteCount / pageBytes)
-    }
-    let first = time { tracker.mark(memory.range) }
-    row(
-      "kernel, \(pages) pages", text(median(writes)), text(median(collects), 1), "\(reported)")
-    row("    marking all 4 GiB by hand", text(first, 1))
+  let memory = Memory(bytes, pages)
+  let (tracker, dirty) = try watching(memory, .kernel, granule: 16 << 10)
+  if pages == .huge { tracker.adviseCold(memory.range) }
+  let order = shuffled(bytes / pageBytes)
+  var writes: [Double] = []
+  var collects: [Double] = []
+  var gathers: [Double] = []
+  var reported = 0
+  for round in 0..<61 {
+    writes.append(
+      time {
+        order.withUnsafeBufferPointer {
+          probe_touch_in_order(memory.base, $0.baseAddress! + round * 16, 16, pageBytes, 2)
+        }
+      } / 16)
+    try collects.append(time { try tracker.collectAndRearm(into: dirty) })
+    reported = max(reported, dirty.byteCount / pageBytes)
+    gathers.append(time { _ = tracker.gatherCold(atMost: gathering, unwrittenFor: 4) })
   }
+  row(
+    "kernel, \(pages) pages, gathering \(gathering) blocks a point",
+    text(median(writes)), text(median(collects), 1), text(median(gathers), 1), "\(reported)")
+  row(
+    "    the first ten collections, the last ten",
+    text(median(Array(collects.prefix(10))), 1), text(median(Array(collects.suffix(10))), 1))
 }

@@ -2,7 +2,8 @@
 //
 //     TrackingMeasurements first-writes | collect [gibibytes …] | cold | freeze | recollapse | all
 //
-// Build with `-c release`. Times are medians; what is compared is measured in turn, A B A B.
+// Build with `-c release`. Times are medians of processor time; what is compared is measured in
+// turn, A B A B.
 
 import CTrackingProbe
 import Glibc

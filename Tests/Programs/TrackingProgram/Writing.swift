@@ -35,6 +35,39 @@ func oracle(_ choice: TrackerChoice) throws {
   }
 }
 
+/// The same with room for 32 guarded runs only, so that faults open blocks of many sizes and
+/// collections guard across gaps.
+func coarseOracle(_ choice: TrackerChoice) throws {
+  SignalTracker.setBudget(ofGuardedRuns: 32)
+  try oracle(choice)
+  // Watched in pieces, with gaps between them: more runs than may be guarded.
+  let granule = 16 << 10
+  let memory = mapMemory(byteCount: 600 * granule)!
+  let start = UInt(bitPattern: memory)
+  let tracker = try choice.make()
+  let dirty = try DirtySet()
+  try tracker.reserve(
+    AddressRange(start: start, byteCount: 600 * granule), granule: ByteCount(granule))
+  for index in stride(from: 0, to: 600, by: 3) {
+    try tracker.watch(
+      AddressRange(start: start + UInt(index * granule), byteCount: granule))
+  }
+  try tracker.collectAndRearm(into: dirty)
+  for round in 0..<40 {
+    probe_touch(memory + round * granule, 20 + round, 7 * granule, UInt8(round))
+    try tracker.collectAndRearm(into: dirty)
+    for step in 0..<20 + round {
+      let index = round + step * 7
+      guard index % 3 == 0, index < 600 else { continue }
+      require(
+        dirty.contains(start + UInt(index * granule)), "round \(round): \(index) was lost")
+    }
+  }
+  let statistics = tracker.statistics
+  require(statistics.guardedRuns <= 32, "the budget was exceeded")
+  require(statistics.coarsenedFaults > 0, "no block was opened: the test tests nothing")
+}
+
 /// A million chunks written, no two of them neighbours.
 ///
 /// Pages are given back once written where the tracker allows it, so that the test needs no 4 GiB.

@@ -13,6 +13,7 @@ import SoftPMTracking
 let verbs: [String: (TrackerChoice) throws -> Void] = [
   "explain": explain,
   "oracle": oracle,
+  "coarse-oracle": coarseOracle,
   "crash": crash,
   "crash-on-protected": crashOnProtected,
   "own-handler": ownHandler,

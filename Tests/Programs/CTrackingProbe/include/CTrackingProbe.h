@@ -51,4 +51,7 @@ int probe_in_bare_fork(int (*body)(void *), void *context, unsigned seconds);
 void probe_raw_handler(int on, size_t granule);
 
 double probe_now(void);
+// The processor time of the calling thread, kernel work included: what others on the machine take
+// away is not in it.
+double probe_processor_now(void);
 size_t probe_mapping_count(void);
