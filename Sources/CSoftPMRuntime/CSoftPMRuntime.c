@@ -3,7 +3,13 @@
 #define _GNU_SOURCE
 #include "CSoftPMRuntime.h"
 
+#include <dlfcn.h>
+#include <fcntl.h>
 #include <link.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -84,8 +90,10 @@ typedef struct {
 
 static bool visit_sections(const softpm_sections *sections, void *context) {
   softpm_section_visit *visit = context;
-  return visit->body(
-      (const void *)sections->types.start, sections->types.byteCount, visit->context);
+  return visit->body((const void *)sections->types.start, sections->types.byteCount,
+                     visit->context)
+      && visit->body((const void *)sections->protocols.start, sections->protocols.byteCount,
+                     visit->context);
 }
 
 void softpm_runtime_each_type_section(
@@ -158,3 +166,46 @@ static int contains(struct dl_phdr_info *info, size_t size, void *context) {
 bool softpm_runtime_is_in_image(const void *address) {
   return dl_iterate_phdr(contains, (void *)address) != 0;
 }
+
+const char *softpm_runtime_image_path(const void *address, const void **base) {
+  Dl_info info;
+  if (!dladdr(address, &info) || !info.dli_fname) return NULL;
+  *base = info.dli_fbase;
+  // The program's own name may be relative to a directory that it has left.
+  void *main = dlopen(NULL, RTLD_NOLOAD | RTLD_LAZY);
+  struct link_map *map = NULL;
+  if (main && dlinfo(main, RTLD_DI_LINKMAP, &map) == 0 && map) {
+    while (map->l_prev) map = map->l_prev;
+    const char *path = (uintptr_t)map->l_addr == (uintptr_t)info.dli_fbase ? "/proc/self/exe"
+                                                                            : info.dli_fname;
+    dlclose(main);
+    return path;
+  }
+  if (main) dlclose(main);
+  return info.dli_fname;
+}
+
+const void *softpm_runtime_map_file(const char *path, ptrdiff_t *byteCount) {
+  int file = open(path, O_RDONLY | O_CLOEXEC);
+  if (file < 0) return NULL;
+  struct stat status;
+  void *start = MAP_FAILED;
+  if (fstat(file, &status) == 0 && status.st_size > 0) {
+    start = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, file, 0);
+    *byteCount = status.st_size;
+  }
+  close(file);
+  return start == MAP_FAILED ? NULL : start;
+}
+
+void softpm_runtime_unmap_file(const void *start, ptrdiff_t byteCount) {
+  munmap((void *)start, (size_t)byteCount);
+}
+
+extern char *swift_demangle(const char *, size_t, char *, size_t *, uint32_t);
+
+char *softpm_runtime_demangle(const char *symbol) {
+  return swift_demangle(symbol, strlen(symbol), NULL, NULL, 0);
+}
+
+void softpm_runtime_free(char *text) { free(text); }

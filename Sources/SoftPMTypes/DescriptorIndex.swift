@@ -63,7 +63,7 @@ extension MangledName {
   }
 }
 
-/// The nominal types of all loaded binaries by path.
+/// The nominal types and protocols of all loaded binaries by path.
 ///
 /// Made from the binaries' own lists of types when first needed (only private types need it), and
 /// again when a path is not found, since libraries may have been loaded in between.
@@ -115,7 +115,7 @@ enum DescriptorIndex {
           target = indirect
         }
         let descriptor = TypeDescriptor(address: target)
-        guard descriptor.isNominal else { continue }
+        guard descriptor.isNominal || descriptor.kind == .protocol else { continue }
         if result[descriptor.path]?.contains(descriptor) == true { continue }
         result[descriptor.path, default: []].append(descriptor)
       }

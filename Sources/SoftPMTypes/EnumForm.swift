@@ -153,3 +153,10 @@ extension EnumForm {
     return others.indices.contains(index) ? others[index] : nil
   }
 }
+
+extension EnumForm {
+  /// Makes zeroed memory an optional's nil.
+  static func writeNone(of optional: Metadata, into image: UnsafeMutableRawPointer) {
+    softpm_runtime_enum_inject(image, 1, optional.address)
+  }
+}

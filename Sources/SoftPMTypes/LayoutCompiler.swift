@@ -14,8 +14,13 @@ struct LayoutCompiler {
     case .enumeration, .optional: return compileEnumeration(metadata)
     case .tuple: return compileTuple(metadata)
     case .opaque: return compileBuiltin(metadata)
-    case .existential:
-      return compileExistential(metadata)
+    case .existential: return compileExistential(metadata, metadata.existential)
+    case .extendedExistential:
+      guard let description = metadata.extendedExistential,
+        metadata.size == (description.isClassBound ? 1 : 4 + description.witnessCount) * 8
+          + (description.isClassBound ? description.witnessCount * 8 : 0)
+      else { return refuse(metadata, .unknown(metadata)) }
+      return compileExistential(metadata, description)
     case .metatype:
       return metadata.size == 0
         ? ValueLayout(plain: metadata)
@@ -83,11 +88,12 @@ struct LayoutCompiler {
     if name.isMadeByFunction, type == void {
       return refuse(void, .hidden(record.name, in: owner))
     }
+    let layout =
+      name.ownership == .strong ? catalog.valueLayout(of: type) : nonStrong(type, name.ownership)
     if catalog.exclusions.contains(owner, record.name) {
-      return ExcludedForm.layout(of: catalog.valueLayout(of: type))
+      return ExcludedForm.layout(of: layout, as: type) ?? layout
     }
-    return name.ownership == .strong
-      ? catalog.valueLayout(of: type) : nonStrong(type, name.ownership)
+    return layout
   }
 
   private func nonStrong(_ type: Metadata, _ ownership: Ownership) -> ValueLayout {
@@ -195,8 +201,9 @@ struct LayoutCompiler {
 
   // MARK: Existentials and builtins
 
-  private func compileExistential(_ metadata: Metadata) -> ValueLayout {
-    let description = metadata.existential
+  private func compileExistential(
+    _ metadata: Metadata, _ description: ExistentialDescription
+  ) -> ValueLayout {
     guard description.isError || description.witnessCount == description.protocols.count else {
       return refuse(metadata, .unknown(metadata))
     }

@@ -6,6 +6,8 @@ package struct ResolvedTypes {
   enum Entry {
     case type(Metadata)
     case layout(ObjectLayout)
+    /// The type of a field that is only compared.
+    case nameOnly
   }
 
   let entries: [Entry]
@@ -33,6 +35,10 @@ extension TypeTable {
     try comparison.check()
     var entries: [ResolvedTypes.Entry] = []
     for (record, type) in zip(records, types) {
+      if case .text = record.identity {
+        entries.append(.nameOnly)
+        continue
+      }
       guard let metadata = type else { throw comparison.missing(record) }
       switch record.kind {
       case .name, .value: entries.append(.type(metadata))
@@ -143,6 +149,7 @@ struct TableComparison {
     _ record: TypeRecord, _ part: String, _ index: UInt32, _ present: Metadata
   ) throws(ContainerError) {
     if types[Int(index)] == present { return }
+    if case .text(let name) = stored[Int(index)].identity, name == displayName(present) { return }
     throw changed(
       record, part, before: "of type \(stored[Int(index)].name)",
       after: "of type \(displayName(present))")

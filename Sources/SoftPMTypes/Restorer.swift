@@ -105,6 +105,7 @@ final class RestoreSession {
         throw damaged("a type", at: place)
       }
       return key.metadata
+    case .nameOnly: throw damaged("a type", at: place)
     }
   }
 

@@ -192,6 +192,12 @@ struct MangledName {
   /// types are recorded, and the function answers `()` instead of the type.
   var isMadeByFunction: Bool { byteCount > 0 && byte(0) == 0x09 }
 
+  /// The first generic parameter, or the first of the inner level where there are two.
+  var isSelf: Bool {
+    let text = UnsafeRawBufferPointer(start: start, count: byteCount)
+    return text.elementsEqual("x".utf8) || text.elementsEqual("qd__".utf8)
+  }
+
   /// Reflection says only "not strong"; the suffix of the name says which.
   var ownership: Ownership {
     guard byteCount >= 2, byte(byteCount - 2) == UInt8(ascii: "X") else { return .strong }

@@ -18,6 +18,12 @@ indirect enum TypeIdentity: Hashable {
   case metatype(TypeIdentity)
   /// An argument that is a number: the 3 of `InlineArray<3, Int>`.
   case integer(Int)
+  /// An existential with a private protocol, by the protocols' paths.
+  case existential(protocols: [String], superclass: TypeIdentity?, isClassBound: Bool)
+  /// `any P.Type`.
+  case existentialMetatype(TypeIdentity)
+  /// The name as text, which finds nothing: enough to compare the type of a field.
+  case text(String)
 
   init(of metadata: Metadata) throws(ContainerError) {
     if let name = Self.roundTripName(of: metadata) {
@@ -30,11 +36,12 @@ indirect enum TypeIdentity: Hashable {
     self = tree
   }
 
-  private static func unnameable(_ metadata: Metadata) -> ContainerError {
+  static func unnameable(_ metadata: Metadata) -> ContainerError {
     ContainerError(
       code: .unsupportedType,
-      message: "The type \(displayName(metadata)) cannot be told from others of its name in a "
-        + "later run. Give private and local types of one module different names or fields.",
+      message: "The type \(displayName(metadata)) could not be found again in a later run. Give "
+        + "private and local types of one module different names or fields, and hold constrained "
+        + "existentials (any P<T>) in a struct of your own.",
       path: "")
   }
 
@@ -57,6 +64,11 @@ indirect enum TypeIdentity: Hashable {
       // Labels of tuples inside other types are not mangled here, and so not supported.
       return labels ? nil : .tuple(labels: "", elements: elements)
     }
+    if metadata.kind == .existential { return existentialTree(of: metadata, depth: depth) }
+    if metadata.kind == .existentialMetatype {
+      return tree(of: metadata.instanceType, depth: depth + 1)
+        .map(TypeIdentity.existentialMetatype)
+    }
     if metadata.kind == .metatype {
       return tree(of: metadata.instanceType, depth: depth + 1).map(TypeIdentity.metatype)
     }
@@ -77,6 +89,48 @@ indirect enum TypeIdentity: Hashable {
     return .nominal(
       path: descriptor.path, fingerprint: descriptor.fingerprint,
       levels: descriptor.genericLevels, arguments: arguments)
+  }
+}
+
+extension TypeIdentity {
+  private static func existentialTree(of metadata: Metadata, depth: Int) -> TypeIdentity? {
+    let description = metadata.existential
+    var superclass: TypeIdentity?
+    if let type = description.superclass {
+      superclass = tree(of: type, depth: depth + 1)
+      guard superclass != nil else { return nil }
+    }
+    let paths = description.protocols.map { TypeDescriptor(address: $0).path }
+    // Whether AnyObject was written, or follows from a protocol, only shows in which name finds
+    // the type again.
+    for isClassBound in [false, true] {
+      let candidate = TypeIdentity.existential(
+        protocols: paths, superclass: superclass, isClassBound: isClassBound)
+      if candidate.resolve() == .found(metadata) { return candidate }
+    }
+    return nil
+  }
+
+  private static func appendExistential(
+    _ protocols: [String], _ superclass: TypeIdentity?, _ isClassBound: Bool,
+    to name: inout SymbolicName
+  ) -> Resolution? {
+    if protocols.isEmpty { name.append("y") }
+    for (index, path) in protocols.enumerated() {
+      let candidates = DescriptorIndex.descriptors(at: path).filter { $0.kind == .protocol }
+      guard candidates.count == 1 else {
+        return candidates.isEmpty ? .missing(path) : .ambiguous(path)
+      }
+      name.append(candidates[0])
+      if index == 0 { name.append("_") }
+    }
+    if let superclass {
+      if let failure = superclass.append(to: &name) { return failure }
+      name.append("Xc")
+    } else {
+      name.append(isClassBound ? "Xl" : "p")
+    }
+    return nil
   }
 }
 
@@ -108,18 +162,24 @@ extension TypeIdentity {
     case .tuple: "a tuple"
     case .metatype(let instance): instance.path
     case .integer(let value): "\(value)"
+    case .existential(let protocols, _, _): "any " + protocols.joined(separator: " & ")
+    case .existentialMetatype(let instance): instance.path
+    case .text(let name): name
     }
   }
 
   /// Nil when all went well.
   private func append(to name: inout SymbolicName) -> Resolution? {
     switch self {
+    case .text(let name): return .missing(name)
     case .mangled(let text):
       name.append(text)
       return nil
-    case .metatype(let instance):
+    case .existential(let protocols, let superclass, let isClassBound):
+      return Self.appendExistential(protocols, superclass, isClassBound, to: &name)
+    case .existentialMetatype(let instance), .metatype(let instance):
       if let failure = instance.append(to: &name) { return failure }
-      name.append("m")
+      if case .existentialMetatype = self { name.append("Xp") } else { name.append("m") }
       return nil
     case .integer(let value):
       // Numbers are mangled as one less, and 0 as nothing; negative ones have an n.
@@ -162,7 +222,7 @@ extension TypeIdentity {
 
 /// A mangled name whose nominal types are symbolic references: 0x02 and the distance to a word
 /// that holds the descriptor's address.
-private struct SymbolicName {
+struct SymbolicName {
   private enum Part {
     case text([UInt8])
     case descriptor(TypeDescriptor)
@@ -235,6 +295,18 @@ extension TypeIdentity {
     case .integer(let value):
       writer.integer(UInt8(4))
       writer.integer(Int64(value))
+    case .existential(let protocols, let superclass, let isClassBound):
+      writer.integer(UInt8(5))
+      writer.count(protocols.count)
+      for path in protocols { writer.string(path) }
+      writer.integer(UInt8((superclass == nil ? 0 : 1) + (isClassBound ? 2 : 0)))
+      superclass?.encode(into: &writer)
+    case .existentialMetatype(let instance):
+      writer.integer(UInt8(6))
+      instance.encode(into: &writer)
+    case .text(let name):
+      writer.integer(UInt8(7))
+      writer.string(name)
     }
   }
 
@@ -265,6 +337,23 @@ extension TypeIdentity {
       self = .tuple(labels: labels, elements: try list(&reader))
     case 3: self = .metatype(try TypeIdentity(decoding: &reader, depth: depth + 1))
     case 4: self = .integer(Int(try reader.integer(Int64.self)))
+    case 5:
+      var protocols: [String] = []
+      let count = try reader.count(atMost: reader.remaining, of: "protocols")
+      for _ in 0..<count {
+        protocols.append(
+          try reader.string(atMost: TypeTable.nameBytesMost, of: "bytes of a protocol's path"))
+      }
+      let flags: UInt8 = try reader.integer()
+      guard flags <= 3 else { throw reader.invalid("flags of an existential", found: "\(flags)") }
+      self = .existential(
+        protocols: protocols,
+        superclass: flags & 1 == 0 ? nil : try TypeIdentity(decoding: &reader, depth: depth + 1),
+        isClassBound: flags & 2 != 0)
+    case 6: self = .existentialMetatype(try TypeIdentity(decoding: &reader, depth: depth + 1))
+    case 7:
+      self = .text(
+        try reader.string(atMost: TypeTable.nameBytesMost, of: "bytes of a type's name"))
     case let tag: throw reader.invalid("a form of type identity", found: "\(tag)")
     }
   }

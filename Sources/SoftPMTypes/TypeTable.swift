@@ -57,7 +57,10 @@ package struct TypeTable {
 
   /// All of a type's record, or nothing: a type that refers to an unnameable one leaves no trace.
   private mutating func wholeIndex(_ key: TypeRecord.Key) throws(ContainerError) -> UInt32 {
-    if let known = indices[key] { return known }
+    if let known = indices[key] {
+      if case .text = records[Int(known)].identity { throw TypeIdentity.unnameable(key.metadata) }
+      return known
+    }
     let before = (records, indices)
     do {
       return try index(key)
@@ -67,7 +70,9 @@ package struct TypeTable {
     }
   }
 
-  private mutating func index(_ key: TypeRecord.Key) throws(ContainerError) -> UInt32 {
+  private mutating func index(
+    _ key: TypeRecord.Key, isPart: Bool = false
+  ) throws(ContainerError) -> UInt32 {
     if let known = indices[key] { return known }
     guard records.count < Self.countMost else {
       throw ContainerError(
@@ -76,19 +81,27 @@ package struct TypeTable {
           + "Use fewer specialisations of generic types.", path: "")
     }
     let index = UInt32(records.count)
-    let identity = try TypeIdentity(of: key.metadata)
+    // A part's type need only be told from others, not found: its owner is what is found.
+    let identity: TypeIdentity =
+      if isPart, key.kind == .name {
+        (try? TypeIdentity(of: key.metadata)) ?? .text(displayName(key.metadata))
+      } else {
+        try TypeIdentity(of: key.metadata)
+      }
     records.append(TypeRecord(key, identity: identity))
     indices[key] = index
     let parts = TypeRecord.Parts(of: key, catalog)
     for field in parts.fields {
-      let type = try self.index(Self.valueKey(field.type))
+      let type = try self.index(Self.valueKey(field.type), isPart: true)
       records[Int(index)].fields.append(
         TypeRecord.Field(
           name: field.name, type: type, offset: UInt32(field.offset), ownership: field.ownership))
     }
     for current in parts.cases {
       var type: UInt32?
-      if let payload = current.payload { type = try self.index(Self.valueKey(payload)) }
+      if let payload = current.payload {
+        type = try self.index(Self.valueKey(payload), isPart: true)
+      }
       records[Int(index)].cases.append(
         TypeRecord.Case(name: current.name, type: type, isIndirect: current.isIndirect))
     }

@@ -28,7 +28,7 @@ private final class Person {
   init(_ name: String) { self.name = name }
 }
 
-struct Big: Shape, Equatable {
+private struct Big: Shape, Equatable {
   var a = 1
   var b = 2
   var c = 3
@@ -36,14 +36,18 @@ struct Big: Shape, Equatable {
   var area: Int { a + b + c }
 }
 
-struct Small: Shape, Hashable {
+private struct Small: Shape, Hashable {
   var side = 4
   var area: Int { side * side }
 }
 
-protocol Shape { var area: Int { get } }
-protocol Named: AnyObject { var name: String { get } }
+private protocol Shape { var area: Int { get } }
+private protocol Named: AnyObject { var name: String { get } }
 extension Person: Named {}
+
+private struct Constrained {
+  var numbers: any Sequence<Int>
+}
 
 private indirect enum Tree: Equatable {
   case leaf(Int)
@@ -217,6 +221,12 @@ struct RoundTripTests {
     #expect(errorsBack[0] as? Trouble == .text(long("e")))
     #expect(errorsBack[1] as? Trouble == .number(4))
     #expect(try through([AnyHashable("a"), AnyHashable(3)]) == [AnyHashable("a"), AnyHashable(3)])
+    let constrained = [
+      Constrained(numbers: [1, 2]), Constrained(numbers: Set([3])), Constrained(numbers: 4..<6),
+    ]
+    #expect(try through(constrained).map { Array($0.numbers) } == [[1, 2], [3], [4, 5]])
+    let both: [any Shape & Hashable] = [Small(side: 2)]
+    #expect(try through(both)[0].area == 4)
     var object: AnyObject = Animal("any object")
     object = try through(object)
     #expect((object as? Animal)?.name == "any object")

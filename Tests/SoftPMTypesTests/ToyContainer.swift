@@ -22,6 +22,7 @@ final class ToyContainer: ImageContext {
   private(set) var members: [Member] = []
   private var indices: [UInt: Int] = [:]
   private var end = 4096
+  private var root: AnyObject?
 
   init(home: ArenaAddress = ArenaAddress(0x5512_3450_0000), exclusions: ExclusionSet = .init()) {
     self.home = home
@@ -31,6 +32,7 @@ final class ToyContainer: ImageContext {
   // MARK: Finding members
 
   func discover(_ root: AnyObject) throws(ContainerError) {
+    self.root = root
     let target = UnsafeRawPointer(Unmanaged.passUnretained(root).toOpaque())
     let layout = try catalog.layout(ofObjectAt: target)
     members[adopt(target, layout)].strong += 1

@@ -34,7 +34,8 @@ const void *softpm_runtime_managed_buffer_descriptor(void);
 /// The metadata of the storage of arrays that the compiler laid out in the binary.
 const void *softpm_runtime_static_array_storage(void);
 
-/// Calls `body` with each image's records of nominal types: relative pointers to descriptors.
+/// Calls `body` with each image's lists of nominal types and of protocols: relative pointers to
+/// descriptors.
 void softpm_runtime_each_type_section(
     bool (*body)(const void *start, size_t byteCount, void *context), void *context);
 
@@ -70,5 +71,16 @@ void softpm_runtime_set_hashing(uint64_t seed0, uint64_t seed1, bool determinist
 bool softpm_runtime_read(const void *address, void *destination, size_t byteCount);
 /// Whether the address lies in an executable or library that is loaded.
 bool softpm_runtime_is_in_image(const void *address);
+
+// MARK: Symbols
+
+/// The path of the binary that an address lies in, and where it is loaded; NULL for none.
+const char *softpm_runtime_image_path(const void *address, const void **base);
+/// Maps a whole file for reading; NULL when that fails.
+const void *softpm_runtime_map_file(const char *path, ptrdiff_t *byteCount);
+void softpm_runtime_unmap_file(const void *start, ptrdiff_t byteCount);
+/// A mangled Swift symbol as text, to be freed with `softpm_runtime_free`.
+char *softpm_runtime_demangle(const char *symbol);
+void softpm_runtime_free(char *text);
 
 #endif
