@@ -71,6 +71,17 @@ extension ContainerCore {
     return try store.chunks.versions(of: number).map { VersionInfo($0, of: name) }
   }
 
+  /// Leaves a stored property out from the next point on.
+  func exclude<Object, Value>(_ field: KeyPath<Object, Value>) throws(ContainerError) {
+    try requireOpen()
+    try store.requireWritable()
+    lock.lockShared()
+    defer { lock.unlockShared() }
+    pointMutex.lock()
+    defer { pointMutex.unlock() }
+    try line.exclude(field)
+  }
+
   func setAttributes(_ attributes: ContainerAttributes) throws(ContainerError) {
     try attributes.validate()
     let present = state.withLock { $0.attributes }

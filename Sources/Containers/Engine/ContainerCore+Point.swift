@@ -57,7 +57,8 @@ extension ContainerCore {
     var statistics = taken.statistics
     let metadata = ContainerMetadata(
       home: arena.home, addressSpace: arena.addressSpace, root: taken.root,
-      typeTableBytes: taken.types.encoded().count, seeds: .current, attributes: attributes
+      typeTableBytes: taken.types.encoded().count, seeds: .current, attributes: attributes,
+      exclusions: line.exclusions
     ).encoded()
     let digests = taken.images.digests
     if let version = line.version, label == nil, !line.mustCommit,

@@ -53,14 +53,22 @@ final class ContainerCore: @unchecked Sendable {
     var metadata: [UInt8] = []
     var types = TypeTable()
     var homes = ForeignHomes()
-    let catalog: TypeCatalog
+    /// What is left out; the layouts of `catalog` follow it.
+    private(set) var exclusions: ExclusionSet
+    private(set) var catalog: TypeCatalog
     var memberCount = 0
     /// The next point makes a version even if nothing changed: the graph was switched to another
     /// version than the newest.
     var mustCommit = false
 
-    init(catalog: TypeCatalog) {
-      self.catalog = catalog
+    init(exclusions: ExclusionSet = ExclusionSet()) {
+      self.exclusions = exclusions
+      catalog = TypeCatalog(exclusions: exclusions)
+    }
+
+    mutating func exclude<Root, Value>(_ field: KeyPath<Root, Value>) throws(ContainerError) {
+      try exclusions.exclude(field)
+      catalog = TypeCatalog(exclusions: exclusions)
     }
   }
 

@@ -22,6 +22,7 @@ struct ContainerMetadata: Equatable {
   var typeTableBytes: Int
   var seeds: StoredSeeds
   var attributes: ContainerAttributes
+  var exclusions: ExclusionSet
 
   private static let form: UInt32 = 1
 
@@ -34,12 +35,13 @@ struct ContainerMetadata: Equatable {
     writer.integer(UInt64(typeTableBytes))
     seeds.encode(into: &writer)
     attributes.encode(into: &writer)
+    exclusions.encode(into: &writer)
     return writer.bytes
   }
 
   init(
     home: ArenaAddress, addressSpace: ByteCount, root: ArenaAddress, typeTableBytes: Int,
-    seeds: StoredSeeds, attributes: ContainerAttributes
+    seeds: StoredSeeds, attributes: ContainerAttributes, exclusions: ExclusionSet
   ) {
     self.home = home
     self.addressSpace = addressSpace
@@ -47,6 +49,7 @@ struct ContainerMetadata: Equatable {
     self.typeTableBytes = typeTableBytes
     self.seeds = seeds
     self.attributes = attributes
+    self.exclusions = exclusions
   }
 
   init(decoding bytes: [UInt8], chunkSize: Int) throws(ContainerError) {
@@ -79,6 +82,7 @@ struct ContainerMetadata: Equatable {
     seeds = try StoredSeeds(decoding: &reader)
     attributes = try ContainerAttributes(
       reading: &reader, chunkSize: chunkSize, addressSpace: addressSpace.rawValue)
+    exclusions = try ExclusionSet(decoding: &reader)
     try reader.finish()
   }
 }

@@ -98,7 +98,7 @@ extension StoreCore {
       let core = ContainerCore(
         name: name, number: stored.number, store: self, rootType: Root.self,
         attributes: attributes, arena: arena, rootBox: box,
-        line: ContainerCore.Line(catalog: TypeCatalog()))
+        line: ContainerCore.Line())
       register(core)
       core.clock.follow(attributes.autoPersist, of: core)
       return core
@@ -144,8 +144,8 @@ struct Restored {
     _ version: VersionID, as root: Root.Type, from chunks: ChunkStore, chunkSize: ByteCount,
     name: String
   ) throws(ContainerError) {
-    var line = ContainerCore.Line(catalog: TypeCatalog())
     var restoration = try Restoration(of: version, from: chunks, chunkSize: chunkSize)
+    var line = ContainerCore.Line(exclusions: restoration.metadata.exclusions)
     let box = try restoration.run(in: line.catalog)
     guard box is RootBox<Root> else {
       // What was restored stays in memory: releasing it would run deinits.

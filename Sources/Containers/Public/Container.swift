@@ -152,6 +152,19 @@ public final class Container<Root>: Sendable {
     }
   }
 
+  /// Leaves a stored property out: from the next point on it is stored as nil, zero or empty. The
+  /// live value is untouched. Remembered in the store.
+  ///
+  /// ```swift
+  /// try notebook.exclude(\Page.renderedImage)
+  /// ```
+  ///
+  /// Throws `.notExcludable` unless the key path is one stored property of optional, number, Bool,
+  /// String or standard collection type.
+  public func exclude<T, F>(_ field: KeyPath<T, F>) throws {
+    try withoutScopes { try core.exclude(field) }
+  }
+
   public var statistics: ContainerStatistics { withoutScopes { core.currentStatistics } }
 
   /// Waits for the points in flight, and lets go of the container. What the program still holds

@@ -113,6 +113,12 @@ public func pCClone(
   }
 }
 
+/// Leaves a stored property out of the container: from the next point on it is stored as nil, zero
+/// or empty. Remembered in the store.
+public func pExclude<T, F>(_ container: ContainerID, _ field: KeyPath<T, F>) throws {
+  try withoutScopes { try AmbientContainers.core(of: container).exclude(field) }
+}
+
 /// Sets one attribute; stored by the next point.
 public func pCSetAttr(_ container: ContainerID, _ attribute: ContainerAttribute) throws {
   try withoutScopes {
