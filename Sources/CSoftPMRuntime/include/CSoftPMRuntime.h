@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "softpm_lives.h"
+
 // MARK: Types
 
 /// The type of a mangled name, which may hold symbolic references; NULL when there is none.

@@ -142,6 +142,8 @@ final class ContainerCore: @unchecked Sendable {
     store.forget(self)
     clock.stop()
     LettingGo(catalog: line.catalog, arena: arena).run(from: rootBox)
+    // Nothing of the arena is left in use here: it goes when the program's last object in it does.
+    rootBox = ClosedRoot.shared
     if let failure { throw failure }
   }
 
@@ -159,6 +161,11 @@ final class ContainerCore: @unchecked Sendable {
       return state.untold.first
     }
   }
+}
+
+/// What stands in the place of a closed container's root.
+private final class ClosedRoot: Sendable {
+  static let shared = ClosedRoot()
 }
 
 /// Serialises the points of a container. A type of its own because points also wait for it.

@@ -148,11 +148,9 @@ struct Restored {
     var line = ContainerCore.Line(exclusions: restoration.metadata.exclusions)
     let box = try restoration.run(in: line.catalog)
     guard box is RootBox<Root> else {
-      // What was restored stays in memory: releasing it would run deinits.
-      _ = Unmanaged.passRetained(box)
-      restoration.arena.close()
-      throw ContainerCore.rootDiffers(
-        name, stored: restoration.rootName(of: box), asked: Root.self)
+      let found = restoration.rootName(of: box)
+      LettingGo(catalog: line.catalog, arena: restoration.arena).run(from: box)
+      throw ContainerCore.rootDiffers(name, stored: found, asked: Root.self)
     }
     line.version = version
     line.stored = restoration.digests

@@ -1,0 +1,120 @@
+import Containers
+import Testing
+
+/// What closing and switching do to objects: no `deinit`, nothing lost that is held, nothing kept
+/// that is not.
+@Suite("Letting go", .serialized)
+struct LettingGoTests {
+  nonisolated(unsafe) static var deinits = 0
+
+  final class Leaf {
+    var text: String
+    weak var owner: Branch?
+    init(_ text: String) { self.text = text }
+    deinit { LettingGoTests.deinits += 1 }
+  }
+  final class Branch {
+    var leaves: [Leaf] = []
+    var byName: [String: Leaf] = [:]
+    var twin: Branch?
+    unowned var tree: Tree
+    var anything: Any?
+    init(_ tree: Tree) { self.tree = tree }
+    deinit { LettingGoTests.deinits += 1 }
+  }
+  final class Tree {
+    var branches: [Branch] = []
+    deinit { LettingGoTests.deinits += 1 }
+  }
+
+  private static func grow(_ tree: Tree, _ count: Int) {
+    for number in 0..<count {
+      let branch = Branch(tree)
+      let leaf = Leaf("leaf number \(number) of this branch")
+      leaf.owner = branch
+      branch.leaves = [leaf, Leaf("another leaf, number \(number)")]
+      branch.byName = ["a name that is not inline": leaf]
+      branch.twin = tree.branches.last ?? branch
+      branch.anything = (leaf, "a tuple in Any, number \(number)")
+      tree.branches.append(branch)
+    }
+  }
+
+  @Test("closing runs no deinit, and what nobody holds is given back, cycles included")
+  func close() throws {
+    let store = try Store.inMemory()
+    Self.deinits = 0
+    for generation in 1...20 {
+      let container = try store.container("tree", initial: Tree())
+      container.update { tree in
+        tree.branches.removeAll { $0.leaves.count > 2 }
+        if tree.branches.isEmpty { Self.grow(tree, 50) }
+      }
+      try container.persistAndWait()
+      #expect(container.read { $0.branches.count } == 50, "generation \(generation)")
+      try container.close()
+    }
+    #expect(Self.deinits == 0)
+    try store.close()
+  }
+
+  @Test("what the program holds stays whole, with all it reaches; the rest goes")
+  func held() throws {
+    let store = try Store.inMemory()
+    Self.deinits = 0
+    let container = try store.container("tree", initial: Tree())
+    container.update { Self.grow($0, 10) }
+    try container.persistAndWait()
+    var held: Leaf? = container.root.branches[3].leaves[1]
+    weak let goes: Leaf? = container.root.branches[7].leaves[0]
+    weak let stays = held
+    #expect(goes != nil)
+    try container.close()
+    #expect(goes == nil)
+    #expect(stays === held)
+    #expect(held?.text == "another leaf, number 3")
+    #expect(Self.deinits == 0)
+    held = nil
+    #expect(stays == nil)
+    #expect(Self.deinits == 1)
+    try store.close()
+  }
+
+  @Test("an object held from before a switch keeps its cycle and its own references working")
+  func switching() throws {
+    let store = try Store.inMemory()
+    Self.deinits = 0
+    let container = try store.container("tree", initial: Tree())
+    container.update { Self.grow($0, 10) }
+    let first = try container.persistAndWait()
+    container.update { $0.branches.removeLast(5) }
+    #expect(Self.deinits == 15)
+    try container.persistAndWait()
+    let held = container.root.branches[0]
+    try container.switchTo(first)
+    #expect(container.root.branches.count == 10)
+    #expect(held.leaves.map(\.text) == ["leaf number 0 of this branch", "another leaf, number 0"])
+    #expect(held.twin === held)
+    #expect(held.leaves[0].owner === held)
+    #expect(held !== container.root.branches[0])
+    held.leaves.append(Leaf("added after the switch"))
+    #expect(container.root.branches[0].leaves.count == 2)
+    #expect(Self.deinits == 15)
+    try store.close()
+  }
+
+  @Test("three hundred generations of change, point and reopening go round")
+  func generations() throws {
+    let store = try Store.inMemory()
+    for generation in 0..<300 {
+      let container = try store.container("tree", initial: Tree())
+      container.update { tree in
+        if tree.branches.isEmpty { Self.grow(tree, 5) }
+        tree.branches[generation % 5].leaves[0].text = "generation \(generation)"
+      }
+      try container.persist()
+      try container.close()
+    }
+    try store.close()
+  }
+}
