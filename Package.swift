@@ -87,12 +87,17 @@ let package = Package(
     .testTarget(name: "SoftPMTypesTests", dependencies: ["SoftPMTypes", "SoftPMTesting"]),
     .testTarget(
       name: "ContainersTests",
-      dependencies: ["Containers", "SoftPMTesting", "ListProgram", "ZooProgram", "softpm"]),
+      dependencies: [
+        "Containers", "SoftPMTesting", "ListProgram", "ZooProgram", "GenerationsProgram", "softpm",
+      ]),
     .testTarget(name: "TidyTests"),
 
     // MARK: Programs that tests run as processes of their own
     .executableTarget(
       name: "ListProgram", dependencies: ["Containers"], path: "Tests/Programs/ListProgram"),
+    .executableTarget(
+      name: "GenerationsProgram", dependencies: ["Containers"],
+      path: "Tests/Programs/GenerationsProgram"),
     .executableTarget(
       name: "ZooProgram", dependencies: ["Containers"], path: "Tests/Programs/ZooProgram"),
   ],

@@ -1,0 +1,73 @@
+// Opens, changes, persists and closes a container over and over, and prints how much memory and
+// how many mappings the process has on the way.
+//
+//   GenerationsProgram reopen COUNT      close and open again each time
+//   GenerationsProgram switch COUNT      switch to an old version each time, one object in ten held
+
+import Containers
+import Foundation
+
+final class Item {
+  var number: Int
+  var name: String
+  var links: [Item] = []
+  var table: [String: Item] = [:]
+  weak var back: Item?
+
+  init(_ number: Int) {
+    self.number = number
+    name = "item number \(number), not inline"
+  }
+}
+
+final class Root {
+  var items: [Item] = []
+}
+
+func makeRoot() -> Root {
+  let root = Root()
+  for number in 0..<200 {
+    let item = Item(number)
+    item.back = root.items.last
+    item.links = Array(root.items.suffix(3))
+    item.table = ["self": item, "name \(number)": item]
+    root.items.append(item)
+  }
+  return root
+}
+
+func usage() -> String {
+  let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
+  let resident =
+    status.split(separator: "\n").first { $0.hasPrefix("VmRSS") }?
+    .split(whereSeparator: { !$0.isNumber }).first.map(String.init) ?? "0"
+  let maps = (try? String(contentsOfFile: "/proc/self/maps", encoding: .utf8)) ?? ""
+  return "\(resident) \(maps.split(separator: "\n").count)"
+}
+
+let count = Int(CommandLine.arguments[2]) ?? 0
+let store = try Store.default
+var container = try store.container("items", initial: makeRoot())
+let first = try container.persistAndWait()
+var held: [Item] = []
+
+for round in 0..<count {
+  container.update { root in
+    root.items[round % 200].name = "renamed in round \(round), not inline"
+    root.items[(round + 7) % 200].links = []
+  }
+  try container.persistAndWait()
+  if CommandLine.arguments[1] == "reopen" {
+    try container.close()
+    container = try store.container("items", initial: makeRoot())
+  } else {
+    let kept = container.root.items[round % 200]
+    kept.links = []
+    kept.table = [:]
+    if round % 10 == 0 { held.append(kept) }
+    if held.count > 20 { held.removeFirst() }
+    try container.switchTo(first)
+  }
+  if round == count / 5 || round == count - 1 { print(usage()) }
+}
+precondition(container.root.items.count == 200 && held.allSatisfy { $0.number < 200 })
