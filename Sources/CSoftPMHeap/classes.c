@@ -13,7 +13,7 @@ enum { least_shift = 12, most_shift = 20 };
 typedef struct class_table {
   int count;
   uint32_t bytes[softpm_class_limit];
-  int8_t by_size[softpm_looked_up_bytes / softpm_cell_alignment + 1];  // of ⌈bytes / 16⌉
+  uint8_t by_size[softpm_looked_up_bytes / softpm_cell_alignment + 1];  // of ⌈bytes / 16⌉
 } class_table;
 
 static class_table tables[most_shift - least_shift + 1];
@@ -29,7 +29,7 @@ static uint32_t stretched(uint32_t bytes, uint32_t usable) {
 static void build(class_table *table, int shift) {
   uint32_t usable = usable_bytes(shift);
   uint32_t step = 16, ideal = 0, largest = 0;
-  while (table->count < softpm_class_limit) {
+  while (table->count < softpm_no_class) {
     if (ideal >= 128 && (ideal & (ideal - 1)) == 0) step = ideal / 4;
     ideal += step;
     if (ideal > usable / 2) break;
@@ -41,7 +41,8 @@ static void build(class_table *table, int shift) {
   int size_class = 0;
   for (uint32_t units = 0; units <= softpm_looked_up_bytes / 16; units++) {
     while (size_class < table->count && table->bytes[size_class] < units * 16) size_class++;
-    table->by_size[units] = size_class < table->count ? (int8_t)size_class : -1;
+    table->by_size[units] =
+        (uint8_t)(size_class < table->count ? size_class : softpm_no_class);
   }
 }
 
@@ -56,7 +57,10 @@ static const class_table *table_of(const softpm_range *range) {
 }
 
 static int first_holding(const class_table *table, size_t bytes) {
-  if (bytes <= softpm_looked_up_bytes) return table->by_size[(bytes + 15) / 16];
+  if (bytes <= softpm_looked_up_bytes) {
+    int size_class = table->by_size[(bytes + 15) / 16];
+    return size_class == softpm_no_class ? -1 : size_class;
+  }
   int low = 0, high = table->count;
   while (low < high) {
     int middle = (low + high) / 2;
@@ -74,7 +78,7 @@ int softpm_class_for(const softpm_range *range, size_t bytes, size_t alignment) 
   return size_class < table->count ? size_class : -1;
 }
 
-const int8_t *softpm_class_lookup(const softpm_range *range) { return table_of(range)->by_size; }
+const uint8_t *softpm_class_lookup(const softpm_range *range) { return table_of(range)->by_size; }
 
 size_t softpm_class_bytes(const softpm_range *range, int size_class) {
   return table_of(range)->bytes[size_class];

@@ -71,7 +71,7 @@ static inline __attribute__((always_inline)) void free_object(
 
 softpm_entry_point void *malloc(size_t bytes) {
   uintptr_t caller = softpm_return_address();
-  if (caller == softpm_entries.malloc_return) {
+  if (softpm_likely(caller == softpm_entries.malloc_return)) {
     uintptr_t start = allocate_object(bytes, softpm_cell_alignment, false);
     if (start != 0) return (void *)start;
   } else if (softpm_unlikely(softpm_entries.is_probing)) {
@@ -134,7 +134,7 @@ softpm_entry_point void *calloc(size_t count, size_t bytes) {
 
 softpm_entry_point void free(void *start) {
   softpm_range *range = softpm_range_of((uintptr_t)start);
-  if (range != NULL) {
+  if (softpm_likely(range != NULL)) {
     free_object(range, (uintptr_t)start);
     return;
   }

@@ -53,7 +53,8 @@ enum {
   softpm_address_bits = 48,
   softpm_class_limit = 60,        // size classes of one kind
   softpm_bin_count = 2 * softpm_class_limit,
-  softpm_looked_up_bytes = 1024,  // sizes up to this find their class in a table
+  softpm_no_class = softpm_class_limit - 1,  // of what takes a large run: a bin always empty
+  softpm_looked_up_bytes = 8192,  // sizes up to this find their class in a table
 };
 
 #define SOFTPM_GRANULE ((size_t)1 << softpm_granule_shift)
@@ -153,7 +154,7 @@ softpm_hidden void softpm_range_return_if_empty(softpm_range *range);
 static inline softpm_range *softpm_range_of(uintptr_t address) {
   uintptr_t low = atomic_load_explicit(&softpm_ranges.low, memory_order_relaxed);
   uintptr_t high = atomic_load_explicit(&softpm_ranges.high, memory_order_relaxed);
-  if (softpm_likely(address < low || address >= high)) return NULL;
+  if (address < low || address >= high) return NULL;
   return atomic_load_explicit(
       &softpm_ranges.table[address >> softpm_granule_shift], memory_order_acquire);
 }
@@ -213,7 +214,7 @@ static inline uint32_t softpm_cell_number(const softpm_chunk *chunk, size_t offs
 
 softpm_hidden void softpm_classes_start(void);
 // The class of every size up to softpm_looked_up_bytes, by ⌈bytes / 16⌉.
-softpm_hidden const int8_t *softpm_class_lookup(const softpm_range *range);
+softpm_hidden const uint8_t *softpm_class_lookup(const softpm_range *range);
 
 // The smallest class of at least `bytes`, or -1 where it takes a large run.
 softpm_hidden int softpm_class_for(const softpm_range *range, size_t bytes, size_t alignment);
@@ -242,7 +243,7 @@ softpm_hidden void softpm_chunk_make_slab(
 // Free cells of one range kept by one thread, so that most allocations and frees take no lock.
 typedef struct softpm_cache {
   softpm_range *range;            // NULL: bound to none, and all bins are empty and without room
-  const int8_t *class_lookup;
+  const uint8_t *class_lookup;
   struct softpm_cache *next;      // in the pool
   struct {
     uint32_t count, limit;

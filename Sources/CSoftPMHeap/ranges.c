@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <string.h>
 #include <time.h>
 
@@ -178,9 +179,18 @@ static softpm_range *make_range(
   return range;
 }
 
-// As much as the process may reserve: more than any machine's memory, since a range cannot grow.
+// An eighth of what the process may reserve where that is limited; else more than any machine's
+// memory, since a range cannot grow.
+static size_t nursery_bytes_wanted(void) {
+  struct rlimit limit;
+  size_t bytes = nursery_bytes_most;
+  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return bytes;
+  while (bytes > limit.rlim_cur / 8) bytes /= 2;
+  return bytes;
+}
+
 static void start_nursery(void) {
-  for (size_t bytes = nursery_bytes_most; bytes >= nursery_bytes_least; bytes /= 2) {
+  for (size_t bytes = nursery_bytes_wanted(); bytes >= nursery_bytes_least; bytes /= 2) {
     uintptr_t base = reserve_aligned(bytes);
     if (base == 0) continue;
     softpm_nursery = make_range(base, bytes, nursery_chunk_bytes, true);
