@@ -333,6 +333,10 @@ void softpm_range_close(softpm_range *range) {
   softpm_lock_give(&range->lock);
 }
 
+softpm_range *softpm_range_after(const softpm_range *range) {
+  return range == NULL ? atomic_load(&softpm_ranges.first) : range->next;
+}
+
 bool softpm_range_is_returned(const softpm_range *range) {
   return atomic_load(&range->is_returned);
 }

@@ -20,6 +20,7 @@ size_t softpm_range_alignment(void) { return SOFTPM_GRANULE; }
 void softpm_range_close(softpm_range *range) { abort(); }
 bool softpm_range_is_returned(const softpm_range *range) { abort(); }
 void softpm_range_measure(softpm_range *range, softpm_range_statistics *result) { abort(); }
+softpm_range *softpm_range_after(const softpm_range *range) { return NULL; }
 bool softpm_cell_find(uintptr_t address, softpm_cell *result) { return false; }
 uintptr_t softpm_cell_reserve(
     softpm_range *range, size_t bytes, bool is_raw, softpm_result *result) {

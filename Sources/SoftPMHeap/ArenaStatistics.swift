@@ -18,14 +18,40 @@ package struct ArenaStatistics: Hashable, Sendable {
   package var isReturned: Bool
 }
 
-extension Arena {
-  package var statistics: ArenaStatistics {
+extension ArenaStatistics {
+  init(of range: OpaquePointer) {
     var measured = softpm_range_statistics()
     softpm_range_measure(range, &measured)
-    return ArenaStatistics(
+    self.init(
       liveCells: measured.live_cells, liveBytes: ByteCount(measured.live_bytes),
       heldCells: measured.held_cells, usedChunks: measured.used_chunks,
       touchedChunks: measured.touched_chunks, committed: ByteCount(measured.committed_bytes),
       isClosed: measured.is_closed, isReturned: measured.is_returned)
+  }
+}
+
+extension Arena {
+  package var statistics: ArenaStatistics { ArenaStatistics(of: range) }
+}
+
+extension Heap {
+  /// What the nursery holds; nil where there is none.
+  package static var nurseryStatistics: ArenaStatistics? {
+    softpm_nursery_range().map { ArenaStatistics(of: $0) }
+  }
+
+  /// The closed arenas whose addresses are still taken: by live cells, which somebody refers to,
+  /// or only by held ones, which wait in some thread's cache until it exits or allocates.
+  package static var closedArenas: [(base: UInt, statistics: ArenaStatistics)] {
+    var found: [(base: UInt, statistics: ArenaStatistics)] = []
+    var next = softpm_range_after(nil)
+    while let range = next {
+      if !softpm_range_is_returned(range) {
+        let statistics = ArenaStatistics(of: range)
+        if statistics.isClosed { found.append((softpm_range_base(range), statistics)) }
+      }
+      next = softpm_range_after(range)
+    }
+    return found
   }
 }

@@ -18,6 +18,7 @@ private final class Node {
     #expect(nodes.enumerated().allSatisfy { $0 == $1.value })
     #expect(arena.statistics.isClosed && !arena.statistics.isReturned)
     #expect(arena.statistics.liveCells == 1_001)
+    #expect(Heap.closedArenas.contains { $0.base == arena.base && $0.statistics.liveCells == 1_001 })
     nodes.append(arena.inScope { Node(1_000) })
     #expect(!arena.contains(address(of: nodes[1_000])))
     #expect(throws: ContainerError.self) { try arena.reserveCell(byteCount: 16, isRaw: true) }
@@ -26,6 +27,7 @@ private final class Node {
     #expect(!second.isAtHome)
     nodes = []
     #expect(arena.statistics.isReturned)
+    #expect(!Heap.closedArenas.contains { $0.base == arena.base })
     let third = try Arena.reserve(
       home: home, addressSpace: .mebibytes(64), chunkSize: .kibibytes(16))
     #expect(third.isAtHome)

@@ -64,6 +64,8 @@ typedef struct softpm_range_statistics {
 } softpm_range_statistics;
 
 void softpm_range_measure(softpm_range *range, softpm_range_statistics *result);
+// All ranges ever made, newest first: the one after this, or the first for NULL; NULL ends it.
+softpm_range *softpm_range_after(const softpm_range *range);
 
 // MARK: Cells
 
