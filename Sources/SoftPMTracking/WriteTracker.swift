@@ -56,7 +56,8 @@ package protocol WriteTracker: AnyObject, Sendable {
   ///
   /// To be called under the container's lock, after `collectAndRearm`: what is written to such a
   /// block while it is at work is not seen, reference counts excepted, which no image has. A block
-  /// takes about a tenth of a millisecond and saves up to 0.6 µs of each later collection.
+  /// takes a third of a millisecond and saves up to 0.8 µs of each later collection, so ask for few,
+  /// unwritten for some hundred collections (docs/tracking.md has the figures).
   func gatherCold(atMost most: Int, unwrittenFor collections: Int) -> Int
 
   /// Ends all watching. Calling it again does nothing.
@@ -106,7 +107,8 @@ package struct TrackerStatistics: Sendable, Equatable {
 /// The `signal` tracker write-protects memory, and a system call that is told to write there fails
 /// with EFAULT instead of causing a fault. This opens the buffer's granules and counts them as
 /// written. It holds until the next persistence point, so call it, and make the system call, within
-/// one `read` or `update`. Under the `kernel` tracker it costs a microsecond and is not needed.
+/// one `read` or `update`. Under the `kernel` tracker it is needed only for memory that a point in
+/// flight has frozen.
 package func prepareForSystemCall(_ buffer: UnsafeRawBufferPointer) {
   let table = softpm_table_of(softpm_table_signal)
   softpm_table_lock(table)
