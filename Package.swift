@@ -84,7 +84,23 @@ let package = Package(
       name: "TrackingMeasurements",
       dependencies: ["SoftPMTracking", "CSoftPMLinux", "CTrackingProbe"],
       path: "Tests/Programs/TrackingMeasurements"),
-    .testTarget(name: "SoftPMTypesTests", dependencies: ["SoftPMTypes", "SoftPMTesting"]),
+    .testTarget(
+      name: "SoftPMTypesTests",
+      dependencies: [
+        "SoftPMTypes", "SoftPMTesting", "TypesZoo", "TypesOracle", "TypesWriter", "TypesReader",
+      ]),
+    .target(name: "CRetainRecorder", path: "Tests/Programs/CRetainRecorder"),
+    .executableTarget(
+      name: "TypesOracle", dependencies: ["SoftPMTypes", "CRetainRecorder", "CSoftPMRuntime"],
+      path: "Tests/Programs/TypesOracle"),
+    .target(name: "TypesZoo", dependencies: ["SoftPMTypes"], path: "Tests/Programs/TypesZoo"),
+    .executableTarget(
+      name: "TypesWriter", dependencies: ["TypesZoo"], path: "Tests/Programs/TypesWriter"),
+    .executableTarget(
+      name: "TypesReader", dependencies: ["TypesZoo"], path: "Tests/Programs/TypesReader"),
+    .executableTarget(
+      name: "TypesMeasurements", dependencies: ["SoftPMTypes"],
+      path: "Tests/Programs/TypesMeasurements"),
     .testTarget(
       name: "ContainersTests",
       dependencies: [
