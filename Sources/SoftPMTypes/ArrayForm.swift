@@ -14,7 +14,7 @@ enum ArrayBits {
 /// array upcast from `[Dog]` to `[Animal]` shares its storage.
 final class ArrayForm: FieldForm {
   private let element: Metadata
-  private unowned let catalog: TypeCatalog
+  private unowned(unsafe) let catalog: TypeCatalog
   private let staticStorage = UInt(bitPattern: softpm_runtime_static_array_storage())
   private let empty = UnsafeRawPointer(softpm_runtime_empty_array()!)
 
@@ -76,7 +76,7 @@ final class ArrayForm: FieldForm {
 /// first element.
 final class ArraySliceForm: FieldForm {
   private let element: Metadata
-  private unowned let catalog: TypeCatalog
+  private unowned(unsafe) let catalog: TypeCatalog
   private let array: ArrayForm
   private let empty = UnsafeRawPointer(softpm_runtime_empty_array()!)
 

@@ -25,9 +25,10 @@ final class EnumForm: FieldForm {
   let payloads: [Case]
   /// Cases without payload; their tags follow.
   let others: [String]
-  private unowned let catalog: TypeCatalog
+  private unowned(unsafe) let catalog: TypeCatalog
   private let size: Int
   private let isOptional: Bool
+  private let plan: UnsafeBufferPointer<Plan>
 
   init(_ metadata: Metadata, payloads: [Case], others: [String], catalog: TypeCatalog) {
     self.metadata = metadata
@@ -36,6 +37,23 @@ final class EnumForm: FieldForm {
     self.catalog = catalog
     size = metadata.size
     isOptional = metadata.kind == .optional
+    let plan = UnsafeMutableBufferPointer<Plan>.allocate(capacity: payloads.count)
+    _ = plan.initialize(
+      from: payloads.map {
+        Plan(
+          payload: $0.payload.map { .passUnretained($0) },
+          isUnvisited: $0.boxed == nil && $0.payload?.isUnvisited ?? true)
+      })
+    self.plan = UnsafeBufferPointer(plan)
+  }
+
+  deinit { plan.deallocate() }
+
+  /// What a visit needs of a payload case, without reference counting.
+  private struct Plan {
+    /// Held by `payloads`.
+    var payload: Unmanaged<ValueLayout>?
+    var isUnvisited: Bool
   }
 
   override var isVisited: Bool {
@@ -63,15 +81,26 @@ final class EnumForm: FieldForm {
   override func visit(
     _ value: UnsafeRawPointer, at slot: Int, in site: Site, _ body: ReferenceVisitor
   ) throws(ContainerError) {
-    try withPayload(of: value) { current, _, payload throws(ContainerError) in
-      if let layout = current.payload {
-        try layout.visit(payload, at: slot, in: site, body)
-      } else if let boxed = current.boxed {
-        try body(
-          Reference(
-            target: payload.load(as: UnsafeRawPointer.self), layout: catalog.boxLayout(of: boxed),
-            strength: .strong, slotOffset: slot))
-      }
+    let tag = tag(of: value)
+    guard tag < plan.count, !plan[tag].isUnvisited else { return }
+    guard plan.count > 1 else { return try visit(case: 0, value, at: slot, in: site, body) }
+    try withScratch(copying: value, byteCount: size) { copy throws(ContainerError) in
+      softpm_runtime_enum_project(copy, metadata.address)
+      try visit(case: tag, UnsafeRawPointer(copy), at: slot, in: site, body)
+    }
+  }
+
+  private func visit(
+    case tag: Int, _ payload: UnsafeRawPointer, at slot: Int, in site: Site,
+    _ body: ReferenceVisitor
+  ) throws(ContainerError) {
+    if let layout = plan[tag].payload {
+      try layout.takeUnretainedValue().visit(payload, at: slot, in: site, body)
+    } else if let boxed = payloads[tag].boxed {
+      try body(
+        Reference(
+          target: payload.load(as: UnsafeRawPointer.self), layout: catalog.boxLayout(of: boxed),
+          strength: .strong, slotOffset: slot))
     }
   }
 

@@ -13,7 +13,7 @@ import SoftPMBase
 
 final class ExistentialForm: FieldForm {
   private let description: ExistentialDescription
-  private unowned let catalog: TypeCatalog
+  private unowned(unsafe) let catalog: TypeCatalog
 
   init(_ description: ExistentialDescription, catalog: TypeCatalog) {
     self.description = description

@@ -101,6 +101,26 @@ final class BoolForm: FieldForm {
   }
 }
 
+/// A `Unicode.Scalar`: other numbers than scalar values would be undefined behaviour.
+final class ScalarForm: FieldForm {
+  override var isVisited: Bool { false }
+
+  override func write(
+    _ value: UnsafeRawPointer, into image: UnsafeMutableRawPointer, at slot: Int, in site: Site,
+    _ context: any ImageContext
+  ) throws(ContainerError) {
+    image.copyMemory(from: value, byteCount: 4)
+  }
+
+  override func swizzle(
+    _ value: UnsafeMutableRawPointer, _ session: RestoreSession
+  ) throws(ContainerError) {
+    guard Unicode.Scalar(value.load(as: UInt32.self)) != nil else {
+      throw session.damaged("a Unicode scalar", at: value)
+    }
+  }
+}
+
 /// A weak, unowned or unowned(unsafe) reference, with the witness tables of an existential.
 final class NonStrongForm: FieldForm {
   let ownership: Ownership
@@ -156,7 +176,7 @@ final class NonStrongForm: FieldForm {
       value.storeBytes(of: session.tombstone(), as: UnsafeRawPointer.self)
       return
     }
-    let target = try session.member(word, at: value)
+    let target = try session.member(word, ownership, at: value)
     if let classType { try session.expect(target, isInstanceOf: classType, at: value) }
     if let existential {
       try session.fillWitnesses(

@@ -8,10 +8,12 @@ enum KnownTypes {
     of metadata: Metadata, _ descriptor: TypeDescriptor, _ catalog: TypeCatalog
   ) -> ValueLayout? {
     switch descriptor.module {
-    case "Swift": standardLayout(of: metadata, descriptor.name, catalog)
+    case "Swift": standardLayout(of: metadata, descriptor, catalog)
     case "Observation":
       descriptor.name == "ObservationRegistrar"
         ? ValueLayout(metadata, form: RegistrarForm()) : nil
+    case "Foundation", "FoundationEssentials":
+      descriptor.name == "Data" ? DataForm.layout(of: metadata, descriptor, catalog) : nil
     case "__C":
       lockNames.contains(where: descriptor.name.hasPrefix)
         ? ValueLayout(metadata, form: RefusedForm(.systemType(metadata))) : nil
@@ -22,11 +24,17 @@ enum KnownTypes {
   private static let lockNames = ["pthread_", "sem_t", "__pthread", "_IO_FILE", "jmp_buf"]
 
   private static func standardLayout(
-    of metadata: Metadata, _ name: String, _ catalog: TypeCatalog
+    of metadata: Metadata, _ descriptor: TypeDescriptor, _ catalog: TypeCatalog
   ) -> ValueLayout? {
+    // `Dictionary.Keys` and its like hold the table's one stored property.
+    let isVariant = descriptor.name == "_Variant"
+    let name = isVariant ? descriptor.parent?.name ?? "" : descriptor.name
     switch name {
     case "Bool": return ValueLayout(metadata, form: BoolForm())
     case "String": return ValueLayout(metadata, form: StringForm(catalog: catalog))
+    case "Substring": return ValueLayout(metadata, form: SubstringForm(catalog: catalog))
+    case "Scalar" where metadata.type is Unicode.Scalar.Type:
+      return ValueLayout(metadata, form: ScalarForm())
     case "Array", "ContiguousArray":
       return metadata.genericArgument(0).map {
         ValueLayout(metadata, form: ArrayForm(element: $0, catalog: catalog))

@@ -78,8 +78,16 @@ extension ObjectLayout {
       throw session.damaged("the storage of a Data in its cell", at: member)
     }
     let word = member.load(fromByteOffset: DataStorageBits.bytes, as: UInt.self)
+    let length = member.load(fromByteOffset: DataStorageBits.length, as: Int.self)
+    let capacity = member.load(fromByteOffset: DataStorageBits.capacity, as: Int.self)
+    let offset = member.load(fromByteOffset: DataStorageBits.offset, as: Int.self)
+    guard length >= 0, length <= capacity, offset >= 0, (word == 0) == (length == 0),
+      member.load(fromByteOffset: DataStorageBits.deallocator, as: UInt.self) == 0,
+      member.load(fromByteOffset: DataStorageBits.needsToZero, as: UInt8.self) == 0
+    else { throw session.damaged("the storage of a Data", at: member) }
     guard word != 0 else { return }
-    let bytes = try session.member(word, at: member + DataStorageBits.bytes)
+    let bytes = try session.rawMember(
+      word, byteCount: capacity, at: member + DataStorageBits.bytes)
     member.storeBytes(of: bytes, toByteOffset: DataStorageBits.bytes, as: UnsafeRawPointer.self)
   }
 }
@@ -96,6 +104,10 @@ extension TableStorage {
       throw session.damaged("a table's size", at: storage + Self.scale)
     }
     let buckets = 1 << scale
+    // What was reserved once is a hint for the next growth, and never more than there is.
+    let reserved = storage.load(fromByteOffset: Self.scale + 1, as: Int8.self)
+    storage.storeBytes(
+      of: max(0, min(reserved, Int8(scale))), toByteOffset: Self.scale + 1, as: Int8.self)
     let count = storage.load(fromByteOffset: Self.count, as: Int.self)
     let capacity = storage.load(fromByteOffset: Self.capacity, as: Int.self)
     var occupied = 0

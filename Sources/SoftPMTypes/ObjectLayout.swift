@@ -37,6 +37,8 @@ package final class ObjectLayout {
 
   package let typeName: String
   let form: Form
+  /// The fields of an ordinary object, held by `form`: the common case without its counting.
+  private let instance: Unmanaged<ValueLayout>?
   /// Nil for raw bytes, which are not recorded: whoever refers to them knows what they are.
   let key: Key?
   /// Offsets of all references, where an instance has only plain nullable object pointers.
@@ -46,16 +48,29 @@ package final class ObjectLayout {
     self.form = form
     self.key = key
     self.typeName = typeName
-    if case .instance(let layout) = form, layout.visitedForms.isEmpty {
-      directStrongOffsets = layout.objects.map(\.offset)
-    } else {
+    guard case .instance(let layout) = form else {
+      instance = nil
       directStrongOffsets = nil
+      return
     }
+    instance = .passUnretained(layout)
+    directStrongOffsets = layout.visitedForms.isEmpty ? layout.objects.map(\.offset) : nil
+  }
+
+  /// `directStrongOffsets` in memory that lives as long as the layout.
+  var directOffsets: UnsafeBufferPointer<Int>? {
+    guard directStrongOffsets != nil, case .instance(let layout) = form else { return nil }
+    return layout.objectOffsets
   }
 
   /// The image has no object header.
   package var isRaw: Bool {
     if case .bytes = form { true } else { false }
+  }
+
+  /// The target is the text of a string literal, in the program's binary.
+  package var isLiteral: Bool {
+    if case .literal = form { true } else { false }
   }
 
   /// Where a box's value begins: after the header, aligned.
@@ -114,6 +129,9 @@ extension ObjectLayout {
     of target: UnsafeRawPointer, _ body: (Reference) throws(ContainerError) -> Void
   ) throws(ContainerError) {
     let site = Site(layout: self, target: target)
+    if let instance {
+      return try instance.takeUnretainedValue().visit(target, at: 0, in: site, body)
+    }
     switch form {
     case .instance(let layout):
       try layout.visit(target, at: 0, in: site, body)

@@ -38,8 +38,16 @@ package typealias ReferenceVisitor = (Reference) throws(ContainerError) -> Void
 
 /// The cell being read, so that a refusal can name the path to what it found.
 struct Site {
-  let layout: ObjectLayout
+  /// Held by whoever began the visit.
+  private let unmanagedLayout: Unmanaged<ObjectLayout>
   let target: UnsafeRawPointer
+
+  init(layout: ObjectLayout, target: UnsafeRawPointer) {
+    unmanagedLayout = .passUnretained(layout)
+    self.target = target
+  }
+
+  var layout: ObjectLayout { unmanagedLayout.takeUnretainedValue() }
 
   func refusal(_ reason: Refusal, at slot: Int) -> ContainerError {
     ContainerError(

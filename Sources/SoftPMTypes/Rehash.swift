@@ -2,19 +2,32 @@
 //
 // 1. Runs the keys' own `hash(into:)`, so it comes last, when all objects are whole.
 // 2. Linear probing as the standard library does it: the first free bucket from the hash on.
-// 3. Keys and values are moved as bytes: they are bitwise takable where they may be in a table.
-//    (A type with weak fields is not; its tables are moved by their witnesses.)
+// 3. Keys and values are moved as bytes. On Linux that holds for weak references too.
 
 extension TableStorage {
   /// The place of a key depends on where objects are: it reaches an object whose hash may be its
   /// address, or is an address itself.
   var hashesByAddress: Bool { key.mayHashByAddress }
 
-  /// False where the key type is not Hashable, which only a damaged image can claim.
-  func rehash(_ storage: UnsafeMutableRawPointer) -> Bool {
+  /// False where the key type is not Hashable or, if asked for, where a key is there twice: only
+  /// a damaged image can have either.
+  func rehash(_ storage: UnsafeMutableRawPointer, checksKeys: Bool) -> Bool {
     guard let type = key.metadata.type as? any Hashable.Type else { return false }
     rehash(storage, as: type)
-    return true
+    return !checksKeys || hasDistinctKeys(storage, as: type)
+  }
+
+  private func hasDistinctKeys<Key: Hashable>(
+    _ storage: UnsafeMutableRawPointer, as: Key.Type
+  ) -> Bool {
+    let keys = storage + keysOffset(buckets(of: storage))
+    var seen: Set<Key> = []
+    var areDistinct = true
+    eachBucket(of: storage) { bucket in
+      let place = (keys + bucket * key.stride).assumingMemoryBound(to: Key.self)
+      if !seen.insert(place.pointee).inserted { areDistinct = false }
+    }
+    return areDistinct
   }
 
   private func rehash<Key: Hashable>(_ storage: UnsafeMutableRawPointer, as: Key.Type) {
@@ -82,7 +95,7 @@ extension FieldForm {
   /// Strings, and collections of what does not, are hashed by content.
   fileprivate var mayHashByAddress: Bool {
     switch self {
-    case is StringForm, is BoolForm: false
+    case is StringForm, is SubstringForm, is BoolForm, is ScalarForm: false
     case let form as EnumForm:
       form.payloads.contains { $0.boxed != nil || $0.payload?.mayHashByAddress ?? false }
     case let form as FixedArrayForm: form.element.mayHashByAddress

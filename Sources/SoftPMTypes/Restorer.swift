@@ -10,19 +10,45 @@
 
 import SoftPMBase
 
+/// A member's cell, as the container's chunk images tell.
+package struct RestoredCell {
+  package var byteCount: Int
+  /// The bytes of a Data: no object, and nothing in it is a reference.
+  package var isRaw: Bool
+
+  package init(byteCount: Int, isRaw: Bool) {
+    self.byteCount = byteCount
+    self.isRaw = isRaw
+  }
+}
+
 package struct Restorer {
   private let session: RestoreSession
 
+  /// Restores images whose checksums are trusted.
+  ///
   /// - Parameters:
   ///   - home: where the arena was when the images were made; `base`: where it is mapped now.
-  ///   - isMember: whether an object starts at a home address.
+  ///   - isMember: whether a member's cell starts at a home address.
   package init(
     types: ResolvedTypes, home: ArenaAddress, base: UInt, addressSpace: ByteCount,
     seeds: StoredSeeds, isMember: @escaping (ArenaAddress) -> Bool
   ) {
     session = RestoreSession(
       types: types, home: home, base: base, addressSpace: addressSpace, seeds: seeds,
-      isMember: isMember)
+      cells: .starts(isMember))
+  }
+
+  /// Restores images that anybody may have made: besides all that is checked anyway, references
+  /// are counted and compared with the stored in-degrees, raw bytes are told from objects, and
+  /// every table is rehashed and must have no key twice.
+  package init(
+    untrusted types: ResolvedTypes, home: ArenaAddress, base: UInt, addressSpace: ByteCount,
+    cell: @escaping (ArenaAddress) -> RestoredCell?
+  ) {
+    session = RestoreSession(
+      types: types, home: home, base: base, addressSpace: addressSpace, seeds: nil,
+      cells: .known(cell))
   }
 
   /// Brings one member to life: header and all fields. Once per member, in any order.
@@ -47,12 +73,25 @@ final class RestoreSession {
   private let homeWord: UInt
   private let base: UInt
   private let addressSpace: UInt
-  private let isMember: (ArenaAddress) -> Bool
+  private let cells: Cells
   private let rehashesAll: Bool
   private var weakReferences: [(slot: UnsafeMutableRawPointer, target: UnsafeRawPointer)] = []
   private var tables: [(storage: UnsafeMutableRawPointer, form: TableStorage)] = []
   private var witnesses: [WitnessKey: UnsafeRawPointer] = [:]
-  private var current = UnsafeRawPointer(bitPattern: 1)!
+  /// References counted so far, for images that are not trusted.
+  private var counted: [UnsafeRawPointer: InDegrees] = [:]
+  private var declared: [UnsafeRawPointer: InDegrees] = [:]
+
+  /// What is known of the members' cells.
+  enum Cells {
+    case starts((ArenaAddress) -> Bool)
+    case known((ArenaAddress) -> RestoredCell?)
+  }
+
+  private struct InDegrees {
+    var strong: UInt64 = 0
+    var unowned: UInt64 = 0
+  }
 
   private struct WitnessKey: Hashable {
     var type: Metadata
@@ -61,14 +100,14 @@ final class RestoreSession {
 
   init(
     types: ResolvedTypes, home: ArenaAddress, base: UInt, addressSpace: ByteCount,
-    seeds: StoredSeeds, isMember: @escaping (ArenaAddress) -> Bool
+    seeds: StoredSeeds?, cells: Cells
   ) {
     self.types = types
     self.home = home
     homeWord = UInt(home.rawValue)
     self.base = base
     self.addressSpace = UInt(addressSpace.rawValue)
-    self.isMember = isMember
+    self.cells = cells
     rehashesAll = seeds != .current
   }
 
@@ -84,13 +123,56 @@ final class RestoreSession {
 
   // MARK: References
 
-  /// The live address of a member referred to by a home address.
-  func member(_ word: UInt, at place: UnsafeRawPointer) throws(ContainerError) -> UnsafeRawPointer {
-    guard word >= homeWord + WellKnown.reservedBytes, word - homeWord < addressSpace,
-      isMember(ArenaAddress(UInt64(word))),
-      let live = UnsafeRawPointer(bitPattern: base + (word - homeWord))
-    else { throw damaged("a reference to an object", at: place) }
+  private var isUntrusted: Bool {
+    if case .known = cells { true } else { false }
+  }
+
+  /// The live address of an object referred to by a home address.
+  func member(
+    _ word: UInt, _ strength: Ownership = .strong, at place: UnsafeRawPointer
+  ) throws(ContainerError) -> UnsafeRawPointer {
+    let live = try cell(word, at: place)
+    if case .known(let cell) = cells {
+      guard cell(ArenaAddress(UInt64(word)))?.isRaw == false else {
+        throw damaged("a reference to an object", at: place)
+      }
+      switch strength {
+      case .strong: counted[live, default: InDegrees()].strong += 1
+      case .unowned: counted[live, default: InDegrees()].unowned += 1
+      case .weak, .unmanaged: break
+      }
+    }
     return live
+  }
+
+  /// The live address of raw bytes, of which `byteCount` are used.
+  func rawMember(
+    _ word: UInt, byteCount: Int, at place: UnsafeRawPointer
+  ) throws(ContainerError) -> UnsafeRawPointer {
+    let live = try cell(word, at: place)
+    if case .known(let cell) = cells {
+      guard let found = cell(ArenaAddress(UInt64(word))), found.isRaw,
+        byteCount <= found.byteCount
+      else { throw damaged("a reference to bytes", at: place) }
+    }
+    return live
+  }
+
+  private func cell(
+    _ word: UInt, at place: UnsafeRawPointer
+  ) throws(ContainerError) -> UnsafeRawPointer {
+    guard word >= homeWord + WellKnown.reservedBytes, word - homeWord < addressSpace,
+      isCell(ArenaAddress(UInt64(word))),
+      let live = UnsafeRawPointer(bitPattern: base + (word - homeWord))
+    else { throw damaged("a reference to a member", at: place) }
+    return live
+  }
+
+  private func isCell(_ address: ArenaAddress) -> Bool {
+    switch cells {
+    case .starts(let isMember): isMember(address)
+    case .known(let cell): cell(address) != nil
+    }
   }
 
   /// The type of a word of the form (index + 1) << 12.
@@ -223,6 +305,9 @@ final class RestoreSession {
     guard strong > 0, strong < 1 << 30, unowned < 1 << 30 else {
       throw damaged("an object's in-degrees", at: member + 8)
     }
+    if isUntrusted {
+      declared[UnsafeRawPointer(member)] = InDegrees(strong: strong, unowned: unowned)
+    }
     try layout.swizzle(member, byteCount: byteCount, self)
     member.storeBytes(
       of: RuntimeObjects.header(of: layout), as: UnsafeRawPointer.self)
@@ -245,13 +330,20 @@ final class RestoreSession {
   }
 
   func finish() throws(ContainerError) {
+    // A count that is too low would free an object too early; the container's own references
+    // make some higher than what was counted.
+    for (target, found) in counted {
+      guard let stored = declared[target], stored.strong >= found.strong,
+        stored.unowned >= found.unowned
+      else { throw damaged("an object's in-degrees", at: target) }
+    }
     for (slot, target) in weakReferences {
       RuntimeObjects.formWeakReference(at: slot, to: target)
     }
     weakReferences = []
     for (storage, table) in tables {
-      guard table.rehash(storage) else {
-        throw damaged("a table of a Hashable type", at: storage)
+      guard table.rehash(storage, checksKeys: isUntrusted) else {
+        throw damaged("a table of a Hashable type, no key twice", at: storage)
       }
     }
     tables = []

@@ -46,7 +46,7 @@ final class RegistrarForm: FieldForm {
 ///
 /// It holds nothing alive, so its object is looked up among the members without being touched.
 final class ObjectIdentifierForm: FieldForm {
-  private unowned let catalog: TypeCatalog
+  private unowned(unsafe) let catalog: TypeCatalog
 
   init(catalog: TypeCatalog) {
     self.catalog = catalog
@@ -82,7 +82,7 @@ final class ObjectIdentifierForm: FieldForm {
       let type = try session.type(word, at: value)
       value.storeBytes(of: type.address, as: UnsafeRawPointer.self)
     } else {
-      let target = try session.member(word, at: value)
+      let target = try session.member(word, .unmanaged, at: value)
       value.storeBytes(of: UInt(bitPattern: target), as: UInt.self)
     }
   }

@@ -55,7 +55,7 @@ final class StringForm: FieldForm {
     case other
   }
 
-  private unowned let catalog: TypeCatalog
+  private unowned(unsafe) let catalog: TypeCatalog
 
   init(catalog: TypeCatalog) {
     self.catalog = catalog
@@ -149,5 +149,48 @@ final class StringForm: FieldForm {
   static func isValid(_ bytes: UnsafeRawBufferPointer, isASCII: Bool) -> Bool {
     if bytes.allSatisfy({ $0 < 0x80 }) { return true }
     return !isASCII && String(validating: bytes, as: UTF8.self) != nil
+  }
+}
+
+/// A `Substring`: start and end index (byte offsets in bits 16–63), and the whole string.
+final class SubstringForm: FieldForm {
+  private let base: StringForm
+
+  init(catalog: TypeCatalog) {
+    base = StringForm(catalog: catalog)
+  }
+
+  private static let baseOffset = 16
+
+  override func visit(
+    _ value: UnsafeRawPointer, at slot: Int, in site: Site, _ body: ReferenceVisitor
+  ) throws(ContainerError) {
+    try base.visit(value + Self.baseOffset, at: slot + Self.baseOffset, in: site, body)
+  }
+
+  override func write(
+    _ value: UnsafeRawPointer, into image: UnsafeMutableRawPointer, at slot: Int, in site: Site,
+    _ context: any ImageContext
+  ) throws(ContainerError) {
+    image.copyMemory(from: value, byteCount: Self.baseOffset)
+    try base.write(
+      value + Self.baseOffset, into: image + Self.baseOffset, at: slot + Self.baseOffset,
+      in: site, context)
+  }
+
+  override func swizzle(
+    _ value: UnsafeMutableRawPointer, _ session: RestoreSession
+  ) throws(ContainerError) {
+    let whole = value + Self.baseOffset
+    try base.swizzle(whole, session)
+    let last = whole.load(fromByteOffset: 15, as: UInt8.self)
+    let isSmall = last & 0x20 != 0
+    let count =
+      isSmall ? UInt64(last & 0xf) : whole.load(as: UInt64.self) & StringBits.countMask
+    let start = value.load(as: UInt64.self) >> 16
+    let end = value.load(fromByteOffset: 8, as: UInt64.self) >> 16
+    guard start <= end, end <= count else {
+      throw session.damaged("a substring within its string", at: value)
+    }
   }
 }

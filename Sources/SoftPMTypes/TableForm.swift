@@ -5,7 +5,7 @@ import SoftPMBase
 final class TableForm: FieldForm {
   private let isDictionary: Bool
   private let metadata: Metadata
-  private unowned let catalog: TypeCatalog
+  private unowned(unsafe) let catalog: TypeCatalog
   private let empty: UnsafeRawPointer
   private let emptyCode: WellKnown
 

@@ -14,8 +14,16 @@ package final class TypeCatalog {
   private var errorBoxes: [Metadata: ObjectLayout] = [:]
   private var literals: [Int: ObjectLayout] = [:]
   private var arrayStorages: [Metadata: ObjectLayout] = [:]
-  private var lastHeader: UInt = 0
-  private var lastLayout: ObjectLayout?
+  /// The layouts met last, by header word: found without reference counting.
+  private let recent = UnsafeMutablePointer<Recent>.allocate(capacity: recentCount)
+  private static let recentCount = 1024
+
+  private struct Recent {
+    var header: UInt = 0
+    /// Held by `instances`.
+    var layout: Unmanaged<ObjectLayout>?
+    var offsets: UnsafeBufferPointer<Int>?
+  }
 
   private enum Entry {
     case layout(ObjectLayout)
@@ -24,7 +32,10 @@ package final class TypeCatalog {
 
   package init(exclusions: ExclusionSet = ExclusionSet()) {
     self.exclusions = exclusions
+    recent.initialize(repeating: Recent(), count: Self.recentCount)
   }
+
+  deinit { recent.deallocate() }
 
   // MARK: Objects
 
@@ -33,13 +44,16 @@ package final class TypeCatalog {
     ofObjectAt target: UnsafeRawPointer
   ) throws(ContainerError) -> ObjectLayout {
     let header = target.load(as: UInt.self)
-    if header == lastHeader, let lastLayout { return lastLayout }
+    let place = recent + Int((header >> 4) ^ (header >> 14)) & (Self.recentCount - 1)
+    if place.pointee.header == header, let layout = place.pointee.layout {
+      return layout.takeUnretainedValue()
+    }
     let metadata = Metadata(target.load(as: UnsafeRawPointer.self))
     switch metadata.kind {
     case .classType:
       let layout = try instanceLayout(of: metadata)
-      lastHeader = header
-      lastLayout = layout
+      place.pointee = Recent(
+        header: header, layout: .passUnretained(layout), offsets: layout.directOffsets)
       return layout
     case .errorBox:
       return errorBoxLayout(
@@ -51,6 +65,19 @@ package final class TypeCatalog {
     case .task, .job: throw Self.error(.task)
     default: throw Self.error(.badHeader(metadata.address.load(as: Int.self)))
     }
+  }
+
+  /// The offsets of all references of a live object, where they are plain nullable pointers to
+  /// objects and it has been met before; nil otherwise, and then `layout(ofObjectAt:)` tells.
+  ///
+  /// The fast path of tracing: no reference counting, no calls. Valid while the catalog lives.
+  package func directStrongOffsets(
+    ofObjectAt target: UnsafeRawPointer
+  ) -> UnsafeBufferPointer<Int>? {
+    let header = target.load(as: UInt.self)
+    let place = recent + Int((header >> 4) ^ (header >> 14)) & (Self.recentCount - 1)
+    guard place.pointee.header == header else { return nil }
+    return place.pointee.offsets
   }
 
   package func layout(ofInstancesOf type: AnyClass) throws(ContainerError) -> ObjectLayout {
@@ -126,8 +153,8 @@ package final class TypeCatalog {
     }
   }()
 
-  lazy var stringStorage = ObjectLayout(
-    .string, key: ObjectLayout.Key(kind: .type, metadata: Self.stringStorageMetadata),
+  let stringStorage = ObjectLayout(
+    .string, key: ObjectLayout.Key(kind: .type, metadata: TypeCatalog.stringStorageMetadata),
     typeName: "String")
 
   func literalLayout(count: Int) -> ObjectLayout {

@@ -1,6 +1,7 @@
 import Observation
 import SoftPMBase
 import Testing
+import TypesZoo
 
 @testable import SoftPMTypes
 

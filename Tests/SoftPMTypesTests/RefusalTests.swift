@@ -3,6 +3,7 @@ import Foundation
 import SoftPMBase
 import Synchronization
 import Testing
+import TypesZoo
 
 @testable import SoftPMTypes
 

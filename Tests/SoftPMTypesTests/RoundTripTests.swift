@@ -2,6 +2,7 @@ import Foundation
 import Observation
 import SoftPMBase
 import Testing
+import TypesZoo
 
 @testable import SoftPMTypes
 

@@ -6,32 +6,34 @@ import SoftPMTypes
 ///
 /// The block stands for an arena: member cells follow each other from offset 4,096 on. Restored
 /// objects live in it and must never be freed, so stored members have one strong reference more.
-final class ToyContainer: ImageContext {
-  struct Member {
-    var target: UnsafeRawPointer
-    var layout: ObjectLayout
-    var offset: Int
-    var byteCount: Int
-    var strong: UInt32 = 0
-    var unowned: UInt32 = 0
+package final class ToyContainer: ImageContext {
+  package struct Member {
+    package var target: UnsafeRawPointer
+    package var layout: ObjectLayout
+    package var offset: Int
+    package var byteCount: Int
+    package var strong: UInt32 = 0
+    package var unowned: UInt32 = 0
   }
 
-  let home: ArenaAddress
-  let catalog: TypeCatalog
-  var table = TypeTable()
-  private(set) var members: [Member] = []
+  package let home: ArenaAddress
+  package let catalog: TypeCatalog
+  package var table = TypeTable()
+  package private(set) var members: [Member] = []
   private var indices: [UInt: Int] = [:]
   private var end = 4096
   private var root: AnyObject?
 
-  init(home: ArenaAddress = ArenaAddress(0x5512_3450_0000), exclusions: ExclusionSet = .init()) {
+  package init(
+    home: ArenaAddress = ArenaAddress(0x5512_3450_0000), exclusions: ExclusionSet = .init()
+  ) {
     self.home = home
     catalog = TypeCatalog(exclusions: exclusions)
   }
 
   // MARK: Finding members
 
-  func discover(_ root: AnyObject) throws(ContainerError) {
+  package func discover(_ root: AnyObject) throws(ContainerError) {
     self.root = root
     let target = UnsafeRawPointer(Unmanaged.passUnretained(root).toOpaque())
     let layout = try catalog.layout(ofObjectAt: target)
@@ -88,7 +90,7 @@ final class ToyContainer: ImageContext {
 
   // MARK: Images
 
-  func homeAddress(
+  package func homeAddress(
     of target: UnsafeRawPointer, layout: ObjectLayout?, strength: Reference.Strength
   ) -> ArenaAddress? {
     indices[UInt(bitPattern: target)].map {
@@ -96,15 +98,15 @@ final class ToyContainer: ImageContext {
     }
   }
 
-  func typeIndex(of layout: ObjectLayout) throws(ContainerError) -> UInt32 {
+  package func typeIndex(of layout: ObjectLayout) throws(ContainerError) -> UInt32 {
     try table.index(of: layout)
   }
 
-  func typeIndex(ofMetadata type: Any.Type) throws(ContainerError) -> UInt32 {
+  package func typeIndex(ofMetadata type: Any.Type) throws(ContainerError) -> UInt32 {
     try table.index(of: type)
   }
 
-  func image(isPinned: Bool = false) throws(ContainerError) -> [UInt8] {
+  package func image(isPinned: Bool = false) throws(ContainerError) -> [UInt8] {
     let buffer = UnsafeMutableRawPointer.allocate(byteCount: end, alignment: 16)
     defer { buffer.deallocate() }
     buffer.initializeMemory(as: UInt8.self, repeating: 0, count: end)
@@ -119,15 +121,15 @@ final class ToyContainer: ImageContext {
   // MARK: Restoring
 
   /// Cells of the members, by offset: what a store would tell in its chunk headers.
-  struct Stored {
-    var bytes: [UInt8]
-    var cells: [(offset: Int, byteCount: Int, isRaw: Bool)]
-    var table: [UInt8]
-    var home: ArenaAddress
-    var seeds: StoredSeeds
+  package struct Stored {
+    package var bytes: [UInt8]
+    package var cells: [(offset: Int, byteCount: Int, isRaw: Bool)]
+    package var table: [UInt8]
+    package var home: ArenaAddress
+    package var seeds: StoredSeeds
   }
 
-  func stored() throws(ContainerError) -> Stored {
+  package func stored() throws(ContainerError) -> Stored {
     let bytes = try image(isPinned: true)
     return Stored(
       bytes: bytes,
@@ -136,30 +138,55 @@ final class ToyContainer: ImageContext {
   }
 
   /// Restores a stored graph in new memory; the first cell is the root's.
-  static func restore<Root: AnyObject>(
+  package static func restore<Root: AnyObject>(
     _ stored: Stored, as type: Root.Type = Root.self,
-    catalog: TypeCatalog = TypeCatalog()
+    catalog: TypeCatalog = TypeCatalog(), isUntrusted: Bool = false
   ) throws(ContainerError) -> Root {
+    let table = try TypeTable(decoding: stored.table)
+    let types = try table.resolved(in: catalog)
     let block = UnsafeMutableRawPointer.allocate(byteCount: stored.bytes.count, alignment: 4096)
     block.copyMemory(from: stored.bytes, byteCount: stored.bytes.count)
-    let table = try TypeTable(decoding: stored.table)
-    let starts = Set(stored.cells.map { stored.home.rawValue + UInt64($0.offset) })
-    var restorer = Restorer(
-      types: try table.resolved(in: catalog), home: stored.home, base: UInt(bitPattern: block),
-      addressSpace: ByteCount(stored.bytes.count), seeds: stored.seeds,
-      isMember: { starts.contains($0.rawValue) })
-    for cell in stored.cells where !cell.isRaw {
-      try restorer.swizzle(block + cell.offset, byteCount: cell.byteCount)
+    do throws(ContainerError) {
+      try swizzle(stored, in: block, types, isUntrusted: isUntrusted)
+    } catch {
+      block.deallocate()
+      throw error
     }
-    try restorer.finish()
     let root = Unmanaged<Root>.fromOpaque(block + stored.cells[0].offset).takeUnretainedValue()
     Held.hold(root)
     Held.hold(catalog)
     return root
   }
 
+  private static func swizzle(
+    _ stored: Stored, in block: UnsafeMutableRawPointer, _ types: ResolvedTypes,
+    isUntrusted: Bool
+  ) throws(ContainerError) {
+    let cells = Dictionary(
+      uniqueKeysWithValues: stored.cells.map {
+        (
+          stored.home.rawValue + UInt64($0.offset),
+          RestoredCell(byteCount: $0.byteCount, isRaw: $0.isRaw)
+        )
+      })
+    let base = UInt(bitPattern: block)
+    let size = ByteCount(stored.bytes.count)
+    var restorer =
+      isUntrusted
+      ? Restorer(untrusted: types, home: stored.home, base: base, addressSpace: size) {
+        cells[$0.rawValue]
+      }
+      : Restorer(
+        types: types, home: stored.home, base: base, addressSpace: size, seeds: stored.seeds,
+        isMember: { cells[$0.rawValue] != nil })
+    for cell in stored.cells where !cell.isRaw {
+      try restorer.swizzle(block + cell.offset, byteCount: cell.byteCount)
+    }
+    try restorer.finish()
+  }
+
   /// There and back in memory.
-  static func roundTrip<Root: AnyObject>(
+  package static func roundTrip<Root: AnyObject>(
     _ root: Root, seeds: StoredSeeds? = nil
   ) throws(ContainerError) -> Root {
     let container = ToyContainer()
@@ -178,7 +205,7 @@ enum Held {
 }
 
 /// Holds any value as a graph's root.
-final class Holder<Value> {
-  var value: Value
-  init(_ value: Value) { self.value = value }
+package final class Holder<Value> {
+  package var value: Value
+  package init(_ value: Value) { self.value = value }
 }
