@@ -6,6 +6,8 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 probe=$(mktemp -d)
 trap 'rm -rf "$probe"' EXIT
 mkdir -p "$probe/Sources/Probe"
+# The zoo of types, so that optimised code meets all of them too.
+cp -r "$root/Tests/Programs/ZooProgram" "$probe/Sources/Zoo"
 ln -s "$root" "$probe/softpm"
 
 cat >"$probe/Package.swift" <<'SWIFT'
@@ -16,7 +18,9 @@ let package = Package(
   dependencies: [.package(path: "softpm")],
   targets: [
     .executableTarget(
-      name: "Probe", dependencies: [.product(name: "Containers", package: "softpm")])
+      name: "Probe", dependencies: [.product(name: "Containers", package: "softpm")]),
+    .executableTarget(
+      name: "Zoo", dependencies: [.product(name: "Containers", package: "softpm")]),
   ])
 SWIFT
 
@@ -47,5 +51,15 @@ for configuration in debug release; do
       exit 1
     fi
   done
-  echo "consumer probe: $configuration built and ran three times"
+  zoo="$probe/.build/$configuration/Zoo"
+  for how in make-inside make-before; do
+    export SOFTPM_STORE="$probe/$configuration-$how.softpm"
+    "$zoo" "$how" >/dev/null
+    for day in 1 2 3; do "$zoo" day "$day" >/dev/null; done
+    if ! diff <("$zoo" plain 3) <("$zoo" show); then
+      echo "error: $configuration, $how: the restored zoo differs from the plain one" >&2
+      exit 1
+    fi
+  done
+  echo "consumer probe: $configuration built and ran, the list three times, the zoo ten times"
 done

@@ -142,13 +142,19 @@ package final class TypeCatalog {
     }
   }
 
-  /// The class of a native string's storage, as the runtime itself uses it.
+  /// The class of a native string's storage, as the runtime itself uses it; it has no symbol.
+  ///
+  /// The string is decoded from bytes: one that begins as a literal may stay one under -O, and its
+  /// storage is then some other text of the binary.
   static let stringStorageMetadata: Metadata = {
-    var text = "a string too long to be small, made at run time"
-    text.append("!")
-    return withUnsafeBytes(of: text) { raw in
-      let word = raw.load(fromByteOffset: 8, as: UInt64.self) & StringBits.addressMask
-      let storage = UnsafeRawPointer(bitPattern: UInt(word))!
+    let bytes = [UInt8](repeating: UInt8(ascii: "n"), count: 40)
+    let native = String(decoding: bytes, as: UTF8.self)
+    return withUnsafeBytes(of: native) { raw in
+      let word = raw.load(fromByteOffset: 8, as: UInt64.self)
+      guard word >> 63 == 0,
+        let storage = UnsafeRawPointer(
+          bitPattern: UInt(word & StringBits.addressMask))
+      else { preconditionFailure("a decoded string of 40 bytes is not a native one") }
       return Metadata(storage.load(as: UnsafeRawPointer.self))
     }
   }()
