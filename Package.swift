@@ -68,6 +68,14 @@ let package = Package(
           .writeToPackageDirectory(reason: "The reference is written to docs/reference.")
         ])),
 
+    // MARK: Programs that tests run, some of them in release builds only
+    .executableTarget(
+      name: "store-crash-states", dependencies: ["SoftPMStore", "SoftPMTesting"],
+      path: "Tests/Programs/StoreCrashStates"),
+    .executableTarget(
+      name: "store-bench", dependencies: ["SoftPMBase", "SoftPMStore", "CSoftPMLinux"],
+      path: "Tests/Programs/StoreBench"),
+
     // MARK: Tests
     .testTarget(name: "SoftPMBaseTests", dependencies: ["SoftPMBase"]),
     .testTarget(

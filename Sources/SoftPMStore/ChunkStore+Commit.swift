@@ -99,9 +99,10 @@ extension ChunkStore {
       id: version, container: request.container, parent: request.parent,
       secondsSince1970: clock(), bytesWritten: written, objectCount: request.objectCount,
       label: request.label, metadata: place)
-    graph.versions[version] = VersionNode(
-      facts: facts, chunkBytes: container.chunkBytes, chunks: chunks, removed: request.removed,
-      parent: parent)
+    graph.add(
+      VersionNode(
+        facts: facts, chunkBytes: container.chunkBytes, chunks: chunks, removed: request.removed,
+        parent: parent))
     let commit = Commit(version: version, writtenBytes: written, store: self)
     var changes: [Change] = []
     if !container.isStored, !container.isBeingMade {
@@ -111,16 +112,22 @@ extension ChunkStore {
       graph.containers[container.number]?.isBeingMade = true
     }
     changes.append(.versionMade(facts, removed: request.removed, chunks: chunks))
+    let victims = try superseded(by: version, in: container)
+    changes += victims.map { .versionDropped($0.facts.id) }
     queue.append(
       Transaction(
         changes: changes, commit: commit, images: request.images,
         chunkBytes: container.chunkBytes, metadata: blob
       ) { failure in
+        for victim in victims {
+          victim.isBeingDropped = false
+          if failure == nil { self.graph.drop(victim) }
+        }
         if failure == nil {
           self.graph.publish(version)
           self.lastAnnounced = max(self.lastAnnounced, version.rawValue)
         } else {
-          self.graph.versions[version] = nil
+          self.graph.forget(version)
           self.graph.containers[request.container]?.isBeingMade = false
         }
       })
@@ -131,7 +138,7 @@ extension ChunkStore {
     of request: CommitRequest, in container: ContainerEntry
   ) throws(ContainerError) -> VersionNode? {
     guard let id = request.parent else { return nil }
-    guard let parent = graph.versions[id] else { throw .noSuchVersion(id) }
+    guard let parent = try graph.find(id), !parent.isBeingDropped else { throw .noSuchVersion(id) }
     guard parent.chunkBytes == container.chunkBytes else {
       throw ContainerError(
         code: .invalidArgument,
@@ -162,10 +169,12 @@ extension ChunkStore {
         self.graph.containers[number] = nil
         return nil
       }
+      try self.graph.loadAll()
       self.graph.containers[number]?.isBeingDeleted = true
       return Transaction(changes: [.containerDeleted(number)]) { failure in
         if failure == nil {
-          self.graph.remove(number)
+          // Everything was read before the barrier was queued, so this cannot fail.
+          try? self.graph.remove(number)
         } else {
           self.graph.containers[number]?.isBeingDeleted = false
         }
@@ -176,7 +185,7 @@ extension ChunkStore {
   /// Removes one version from the list; durable when it returns.
   package func deleteVersion(_ version: VersionID) throws(ContainerError) {
     try perform { () throws(ContainerError) in
-      guard let node = self.graph.versions[version], node.isDurable, !node.isDropped else {
+      guard let node = try self.graph.find(version), node.isDurable, !node.isBeingDropped else {
         throw .noSuchVersion(version)
       }
       guard self.graph.containers[node.facts.container]?.newest != version else {
@@ -184,8 +193,10 @@ extension ChunkStore {
           code: .invalidArgument,
           message: "Version \(version) is the container's newest: delete the container instead.")
       }
+      node.isBeingDropped = true
       return Transaction(changes: [.versionDropped(version)]) { failure in
-        if failure == nil, !node.isDropped { self.graph.drop(node) }
+        node.isBeingDropped = false
+        if failure == nil { self.graph.drop(node) }
       }
     }
   }
@@ -197,11 +208,13 @@ extension ChunkStore {
         code: .invalidArgument, message: "A label has at most \(Limits.labelBytes) bytes.")
     }
     try perform { () throws(ContainerError) in
-      guard let node = self.graph.versions[version], node.isDurable else {
+      guard let node = try self.graph.find(version), node.isDurable, !node.isBeingDropped else {
         throw .noSuchVersion(version)
       }
       return Transaction(changes: [.labelSet(version, label)]) { failure in
-        if failure == nil { node.facts.label = label }
+        guard failure == nil else { return }
+        node.facts.label = label
+        node.isChanged = true
       }
     }
   }

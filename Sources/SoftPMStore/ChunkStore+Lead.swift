@@ -13,6 +13,11 @@ final class Transaction {
   let metadata: PageBuffer?
   /// Called with the monitor held when the outcome is known.
   let settle: (ContainerError?) -> Void
+  /// The parent of the version that it makes.
+  var parent: VersionID? {
+    for case .versionMade(let facts, _, _) in changes { return facts.parent }
+    return nil
+  }
   var outcome: Result<Int, ContainerError>?
 
   init(
@@ -109,22 +114,41 @@ extension ChunkStore {
       }
       if batch.isEmpty { return }
       let before = medium.statistics.flushes
-      let reached = chain
+      let reached = (chain: chain, tail: tail)
       var failure: ContainerError?
       do throws(ContainerError) {
         if chain.isBroken { try startEpoch() }
         var writes = WriteBatch()
+        batchStart = chain.next
         for transaction in batch { add(transaction, to: &writes) }
-        try medium.writeAndFlush(writes.writes)
+        if canary == nil {
+          if isBeyondEnd(writes.writes) { waitForZeros() }
+          try medium.writeAndFlush(writes.writes)
+        } else {
+          try writeWrongly(writes.writes, batch)
+        }
       } catch {
         failure = error
-        if !chain.isBroken {
-          chain = reached
-          chain.isBroken = true
+        if !chain.isBroken, canary != .goesOnAfterFailure {
+          abandon(since: reached.chain, reached.tail)
         }
       }
       announce(batch, failure, flushes: medium.statistics.flushes - before)
+      foldWhenDue()
+      zeroWhenDue()
     }
+  }
+
+  /// Goes back to where the chain was before a failed turn. What was taken stays taken: nobody
+  /// knows what is on the medium there.
+  private func abandon(since chainBefore: Chain, _ tailBefore: Tail) {
+    lost += tail.extents[tailBefore.extents.count...]
+    lost += tail.images[tailBefore.images.count...]
+    lost.append(Extent(start: chain.next, count: 1))
+    tail = tailBefore
+    chain = chainBefore
+    chain.isBroken = true
+    chain.isReserved = false
   }
 
   /// Gives a transaction its places and its barrier.
@@ -138,6 +162,7 @@ extension ChunkStore {
       let extent = space.take(buffer.byteCount / Block.byteCount, wanted: wanted)
       wanted = extent.end
       batch.add(buffer, at: extent.start)
+      tail.extents.append(extent)
       outside = BlockReference(
         block: extent.start, digest: body.withUnsafeBytes { Checksum.digest($0) })
     }
@@ -149,9 +174,11 @@ extension ChunkStore {
       bodyBytes: body.count, outside: outside)
     let head = PageBuffer(blocksHolding: barrier.encoded(body: body))
     batch.add(head, at: chain.next)
+    tail.extents.append(Extent(start: chain.next, count: 1))
+    tail.barriers += 1
     chain = Chain(
       sequence: barrier.sequence, digest: Checksum.digest(head.readOnly), next: next,
-      isBroken: false)
+      isBroken: false, isReserved: true)
   }
 
   private func place(
@@ -167,6 +194,7 @@ extension ChunkStore {
       for position in chunks.indices { chunks[position].block = extent.start + position * blocks }
       let used = UnsafeRawBufferPointer(rebasing: images.readOnly[..<extent.byteCount])
       batch.add(used, of: images, at: extent.start)
+      tail.images.append(extent)
     }
     if let metadata = transaction.metadata, case .blocks(var place, let byteCount) = facts.metadata
     {
@@ -175,12 +203,29 @@ extension ChunkStore {
       place.block = extent.start
       facts.metadata = .blocks(place, byteCount: byteCount)
       batch.add(metadata, at: extent.start)
+      tail.images.append(extent)
     }
     transaction.changes[index] = .versionMade(facts, removed: removed, chunks: chunks)
     monitor.locked {
       guard let node = graph.versions[facts.id] else { return }
       node.facts.metadata = facts.metadata
       node.chunks = chunks
+    }
+  }
+
+  /// Writes a batch as a planted bug would have it.
+  private func writeWrongly(
+    _ writes: [DeviceWrite], _ batch: [Transaction]
+  ) throws(ContainerError) {
+    switch canary {
+    case .announcedBeforeFlush:
+      try medium.write(writes)
+    case .announcedPastNeighbour where batch.count > 1:
+      let heads = writes.filter { $0.offset == batchStart.offset }
+      try medium.writeAndFlush(writes.filter { $0.offset != batchStart.offset })
+      try medium.write(heads)
+    default:
+      try medium.writeAndFlush(writes)
     }
   }
 

@@ -50,7 +50,7 @@ extension ChunkStore {
       guard graph.containers[container] != nil else {
         throw .noSuchContainer("with number \(container.rawValue)")
       }
-      return graph.listed(container).map { node in
+      return try graph.listed(container).map { node in
         StoredVersion(
           id: node.facts.id, container: container, parent: node.facts.parent,
           label: node.facts.label, secondsSince1970: node.facts.secondsSince1970,
@@ -113,7 +113,7 @@ extension ChunkStore {
   /// Monitor held.
   func durable(_ version: VersionID) throws(ContainerError) -> VersionNode {
     try usable(changing: false)
-    guard let node = graph.versions[version], node.isDurable else {
+    guard let node = try graph.find(version), node.isDurable else {
       throw .noSuchVersion(version)
     }
     return node
@@ -121,11 +121,10 @@ extension ChunkStore {
 
   func table(of version: VersionID) throws(ContainerError) -> [ChunkEntry] {
     try monitor.locked { () throws(ContainerError) in
-      if let known = tables.find(version), graph.versions[version] != nil {
-        try usable(changing: false)
-        return known
-      }
-      let entries = try durable(version).table()
+      let node = try durable(version)
+      if let known = tables.find(version) { return known }
+      let reader = TreeReader(medium: medium, identity: identity)
+      let entries = try node.table(reader)
       tables.keep(entries, of: version)
       return entries
     }
@@ -134,14 +133,30 @@ extension ChunkStore {
 
 extension VersionNode {
   /// The whole chunk table, ascending.
-  func table() -> [ChunkEntry] {
+  func table(_ reader: TreeReader) throws(ContainerError) -> [ChunkEntry] {
     var line: [VersionNode] = []
     var next: VersionNode? = self
+    var base: TreeReference?
     while let node = next {
+      if node.isFolded {
+        base = node.tree
+        break
+      }
       line.append(node)
       next = node.parent
     }
+    var folded: [ChunkEntry] = []
+    try reader.walk(base) { (key, value) throws(ContainerError) in
+      guard let chunk = UInt32(exactly: key) else {
+        throw .corrupt(at: nil, expected: "a chunk's index")
+      }
+      let place = try ChunkPlace(decoding: value)
+      folded.append(
+        ChunkEntry(chunk: ChunkIndex(chunk), block: place.block, digest: place.digest))
+    }
+    if line.isEmpty { return folded }
     var entries: [ChunkIndex: ChunkEntry] = [:]
+    for entry in folded { entries[entry.chunk] = entry }
     for node in line.reversed() {
       for chunk in node.removed { entries[chunk] = nil }
       for entry in node.chunks { entries[entry.chunk] = entry }

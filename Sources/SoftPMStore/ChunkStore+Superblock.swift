@@ -16,6 +16,9 @@ extension ChunkStore {
         code: .io, message: "Too many interruptions since the last checkpoint. Reopen the store.")
     }
     let start = space.take(1).start
+    if chain.isReserved { lost.append(Extent(start: chain.next, count: 1)) }
+    chain.next = start
+    chain.isReserved = true
     next.epochs.append(
       Epoch(
         number: superblock.epochs[superblock.epochs.count - 1].number + 1,
@@ -24,7 +27,6 @@ extension ChunkStore {
     next.isClean = false
     next.nextVersion = monitor.locked { nextVersion }
     for _ in 0..<2 { try writeAndFlush(&next) }
-    chain.next = start
     chain.isBroken = false
     monitor.locked { numberLimit = next.nextVersion + ChunkStore.numbersAhead }
   }
@@ -38,9 +40,22 @@ extension ChunkStore {
     try writeAndFlush(&next)
   }
 
+  /// Has one superblock, and in a second call the other, name a checkpoint that is durable.
+  func writeSuperblock(checkpoint: BlockReference) throws(ContainerError) {
+    var next = superblock
+    next.checkpoint = checkpoint
+    next.watermark = chain.sequence
+    next.nextVersion = monitor.locked { nextVersion }
+    // Epochs that ended before the checkpoint are over.
+    next.epochs = Array(next.epochs.suffix(1))
+    try writeAndFlush(&next)
+    monitor.locked { numberLimit = max(numberLimit, next.nextVersion + ChunkStore.numbersAhead) }
+  }
+
   /// Writes the slot that is not the last proven one; only then is that the last proven one.
   private func writeAndFlush(_ next: inout Superblock) throws(ContainerError) {
     next.sequence = superblock.sequence + 1
+    if canary == .singleSuperblock { next.sequence += next.sequence & 1 }
     let buffer = PageBuffer(blocksHolding: next.encoded())
     let slot = Superblock.slot(ofSequence: next.sequence)
     var writes = WriteBatch()

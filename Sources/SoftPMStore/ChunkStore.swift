@@ -17,11 +17,15 @@ import SoftPMBase
 package final class ChunkStore: @unchecked Sendable {
   /// Most versions that may be numbered and not yet durable (fact 4).
   static let numbersAhead: UInt64 = 64
+  /// A shorter tail is left for the next opening to replay.
+  static let foldAtClose = 8
 
   let monitor = Monitor()
   let medium: Medium
   let isReadOnly: Bool
   let clock: @Sendable () -> Double
+  let canary: StoreCanary?
+  let identity: Digest
   private let process = getpid()
   let queueThread = DispatchQueue(label: "softpm.store", qos: .userInitiated)
 
@@ -31,6 +35,8 @@ package final class ChunkStore: @unchecked Sendable {
   var hasLeader = false
   var isClosed = false
   var nextVersion: UInt64 = 1
+  /// Zeros are being written beyond the device's end.
+  var isZeroing = false
   /// Numbers below this may be given out (fact 4).
   var numberLimit: UInt64 = 1
   var lastAnnounced: UInt64 = 0
@@ -40,6 +46,16 @@ package final class ChunkStore: @unchecked Sendable {
   var chain: Chain
   var space: FreeSpace
   var superblock: Superblock
+  var checkpoint: Checkpoint
+  var tail: Tail
+  /// Taken, and named by nothing: free at the next fold.
+  var lost: [Extent] = []
+  /// The checkpoint's free space, not read yet; until then only new blocks are given out.
+  var unreadFreeSpace: TreeReference?
+  let foldAfter: Int
+  var isFoldQueued = false
+  /// Where the first barrier of the leader's turn goes.
+  var batchStart = Block(0)
 
   /// Where the chain of barriers stands.
   struct Chain {
@@ -50,21 +66,36 @@ package final class ChunkStore: @unchecked Sendable {
     /// A write or flush failed, or the store was just opened: nothing may follow before a new
     /// epoch is known to both superblocks.
     var isBroken = true
+    /// `next` was taken out of the free space by this process.
+    var isReserved = false
   }
 
-  init(_ medium: Medium, readOnly: Bool, clock: @escaping @Sendable () -> Double)
-    throws(ContainerError)
-  {
+  /// What the chain has taken since the checkpoint.
+  struct Tail {
+    var barriers = 0
+    /// Heads and bodies of barriers, free as soon as they are folded.
+    var extents: [Extent] = []
+    /// Images and metadata, of versions that may live on.
+    var images: [Extent] = []
+  }
+
+  init(_ medium: Medium, _ options: StoreFileOptions) throws(ContainerError) {
     self.medium = medium
-    isReadOnly = readOnly
-    self.clock = clock
-    let found = try Recovery(medium, readOnly: readOnly).run()
+    isReadOnly = options.readOnly
+    clock = options.clock
+    canary = options.canary
+    let found = try Recovery(medium, readOnly: options.readOnly, canary: options.canary).run()
     graph = found.graph
     chain = found.chain
     space = found.space
     superblock = found.superblock
+    identity = found.superblock.identity
+    checkpoint = found.checkpoint
+    tail = found.tail
+    unreadFreeSpace = found.checkpoint.freeSpace
+    foldAfter = options.foldAfter
     nextVersion = found.nextVersion
-    guard !readOnly else { return }
+    guard !options.readOnly else { return }
     try medium.flush()
     try startEpoch()
   }
@@ -78,7 +109,7 @@ package final class ChunkStore: @unchecked Sendable {
     _ path: String, _ options: StoreFileOptions = .init()
   ) throws(ContainerError) -> ChunkStore {
     let file = try StoreFile.open(path, options) { NewStore.image() }
-    let device = PosixDevice(file, readOnly: options.readOnly, reason: "")
+    let device = try file.device(options)
     do throws(ContainerError) {
       return try open(on: device, options)
     } catch {
@@ -104,7 +135,7 @@ package final class ChunkStore: @unchecked Sendable {
       let buffer = PageBuffer(blocksHolding: image)
       try medium.writeAndFlush([DeviceWrite(offset: 0, bytes: buffer.readOnly)])
     }
-    return try ChunkStore(medium, readOnly: options.readOnly, clock: options.clock)
+    return try ChunkStore(medium, options)
   }
 
   package var statistics: StoreStatistics { medium.statistics }
@@ -124,10 +155,13 @@ package final class ChunkStore: @unchecked Sendable {
       return !isClosed
     }
     guard isFirst else { return }
+    waitForZeros()
     if getpid() == process, !isReadOnly {
       do throws(ContainerError) {
         try exclusively { () throws(ContainerError) in
-          if !chain.isBroken { try writeCleanSuperblock() }
+          if chain.isBroken { return }
+          if tail.barriers >= ChunkStore.foldAtClose, tail.barriers >= foldAfter / 8 { try fold() }
+          try writeCleanSuperblock()
         }
       } catch {
         failure = error
@@ -139,7 +173,7 @@ package final class ChunkStore: @unchecked Sendable {
 }
 
 /// The content of a store that holds nothing yet.
-enum NewStore {
+package enum NewStore {
   static let checkpoint = Block(3)
   static let firstBarrier = Block(4)
   /// A new file's size: what follows the records are zeros, ready to be written over.
@@ -150,9 +184,11 @@ enum NewStore {
     return image(identity: identity)
   }
 
-  static func image(identity: Digest) -> [UInt8] {
+  package static func image(
+    identity: Digest, byteCount: Int = NewStore.byteCount
+  ) -> [UInt8] {
     let checkpointBytes = Checkpoint(
-      identity: identity, nextBarrier: firstBarrier, frontier: firstBarrier + 1
+      identity: identity, nextBarrier: firstBarrier, frontier: firstBarrier
     ).encoded(at: checkpoint)
     let reference = BlockReference(
       block: checkpoint, digest: checkpointBytes.withUnsafeBytes { Checksum.digest($0) })

@@ -82,6 +82,24 @@ package struct FreeSpace: Sendable {
     }
   }
 
+  mutating func advance(to block: Block) {
+    precondition(block >= frontier)
+    frontier = block
+  }
+
+  /// Adopts what `other`, which knew only of blocks from `start` on, has free there.
+  mutating func take(over other: FreeSpace, above start: Block) {
+    precondition(frontier <= other.frontier)
+    frontier = other.frontier
+    for extent in other.extents where extent.start >= start { give(extent) }
+  }
+
+  /// Gives this one blocks that another one had, whose frontier may be further.
+  mutating func give(_ extent: Extent, below other: Block) {
+    frontier = max(frontier, other)
+    give(extent)
+  }
+
   /// Gives blocks back.
   package mutating func give(_ extent: Extent) { give(extent, raising: false) }
 

@@ -5,6 +5,7 @@ import Synchronization
 final class Medium: Sendable {
   let device: any Device
   private let bytesWritten = Atomic<Int>(0)
+  private let zeroed = Atomic<Int>(0)
   private let bytesRead = Atomic<Int>(0)
   private let reads = Atomic<Int>(0)
   private let flushes = Atomic<Int>(0)
@@ -46,6 +47,11 @@ final class Medium: Sendable {
     try device.writeAndFlush(writes)
   }
 
+  func zero(from start: Int, to end: Int) throws(ContainerError) {
+    zeroed.add(end - start, ordering: .relaxed)
+    try device.zero(from: start, to: end)
+  }
+
   private func count(_ writes: [DeviceWrite]) {
     bytesWritten.add(writes.reduce(0) { $0 + $1.bytes.count }, ordering: .relaxed)
   }
@@ -54,7 +60,8 @@ final class Medium: Sendable {
     StoreStatistics(
       driver: device.driver, reason: device.reason, flushes: flushes.load(ordering: .relaxed),
       bytesWritten: bytesWritten.load(ordering: .relaxed),
-      reads: reads.load(ordering: .relaxed), bytesRead: bytesRead.load(ordering: .relaxed))
+      bytesZeroed: zeroed.load(ordering: .relaxed), reads: reads.load(ordering: .relaxed),
+      bytesRead: bytesRead.load(ordering: .relaxed))
   }
 }
 
@@ -65,6 +72,8 @@ package struct StoreStatistics: Sendable {
   package var reason: String
   package var flushes: Int
   package var bytesWritten: Int
+  /// Written ahead of need; their flushes are not counted, since no point waits for them.
+  package var bytesZeroed: Int
   package var reads: Int
   package var bytesRead: Int
 }

@@ -7,6 +7,12 @@ extension Recovery {
   ) throws(ContainerError) -> Found {
     var graph = VersionGraph()
     graph.nextContainer = checkpoint.nextContainer
+    let reader = TreeReader(medium: medium, identity: superblock.identity, source: source)
+    try reader.walk(checkpoint.containers) { (key, value) throws(ContainerError) in
+      graph.containers[ContainerNumber(key)] = try ContainerEntry(decoding: value, number: key)
+    }
+    graph.stored = checkpoint.versions.map { (reader, $0) }
+    var tail = ChunkStore.Tail()
     var space = FreeSpace(frontier: checkpoint.frontier)
     var chain = ChunkStore.Chain(
       sequence: checkpoint.barrier, digest: checkpoint.barrierDigest,
@@ -14,12 +20,12 @@ extension Recovery {
     var largest: UInt64 = 0
     for (index, link) in links.enumerated() {
       let offset = link.barrier.block.offset
-      if index >= proven, try !isWhole(link, in: graph) { break }
+      if index >= proven, canary != .chunksUnchecked, try !isWhole(link, in: graph) { break }
       for change in link.changes {
         try graph.apply(change, at: offset)
         if case .versionMade(let facts, _, _) = change { largest = max(largest, facts.id.rawValue) }
       }
-      occupy(link, in: &space, graph)
+      occupy(link, in: &space, &tail, graph)
       chain = ChunkStore.Chain(
         sequence: link.barrier.sequence, digest: link.digest, next: link.barrier.next)
     }
@@ -28,7 +34,8 @@ extension Recovery {
     var nextVersion = max(superblock.nextVersion, largest + 1)
     if !superblock.isClean { nextVersion += ChunkStore.numbersAhead }
     return Found(
-      graph: graph, chain: chain, space: space, superblock: superblock, nextVersion: nextVersion)
+      graph: graph, chain: chain, space: space, superblock: superblock, checkpoint: checkpoint,
+      tail: tail, nextVersion: nextVersion)
   }
 
   /// Whether everything that a barrier names is on the medium.
@@ -62,19 +69,27 @@ extension Recovery {
   }
 
   /// Takes out of the free space what a barrier had taken.
-  private func occupy(_ link: Link, in space: inout FreeSpace, _ graph: VersionGraph) {
-    space.occupy(Extent(start: link.barrier.block, count: 1))
+  private func occupy(
+    _ link: Link, in space: inout FreeSpace, _ tail: inout ChunkStore.Tail, _ graph: VersionGraph
+  ) {
+    tail.barriers += 1
+    tail.extents.append(Extent(start: link.barrier.block, count: 1))
     if let outside = link.barrier.outside {
-      space.occupy(
+      tail.extents.append(
         Extent(start: outside.block, count: Block.count(holding: link.barrier.bodyBytes)))
     }
+    let known = tail.images.count
     for case .versionMade(let facts, _, let chunks) in link.changes {
       if case .blocks(let place, let byteCount) = facts.metadata {
-        space.occupy(Extent(start: place.block, count: Block.count(holding: byteCount)))
+        tail.images.append(Extent(start: place.block, count: Block.count(holding: byteCount)))
       }
       let blocks = (graph.containers[facts.container]?.chunkBytes ?? 0) / Block.byteCount
       guard blocks > 0 else { continue }
-      for entry in chunks { space.occupy(Extent(start: entry.block, count: blocks)) }
+      tail.images += chunks.map { Extent(start: $0.block, count: blocks) }
     }
+    // Below the checkpoint's frontier the free space is read later, and then all of this is
+    // taken out of it.
+    let new = tail.extents.suffix(link.barrier.outside == nil ? 1 : 2) + tail.images[known...]
+    for extent in new { space.occupy(extent) }
   }
 }

@@ -20,6 +20,8 @@ struct Recovery {
     var chain: ChunkStore.Chain
     var space: FreeSpace
     var superblock: Superblock
+    var checkpoint: Checkpoint
+    var tail: ChunkStore.Tail
     var nextVersion: UInt64
   }
 
@@ -32,11 +34,13 @@ struct Recovery {
 
   let medium: Medium
   let readOnly: Bool
-  private var source: ReadSource { readOnly ? .cache : .medium }
+  let canary: StoreCanary?
+  var source: ReadSource { readOnly ? .cache : .medium }
 
-  init(_ medium: Medium, readOnly: Bool) {
+  init(_ medium: Medium, readOnly: Bool, canary: StoreCanary? = nil) {
     self.medium = medium
     self.readOnly = readOnly
+    self.canary = canary
   }
 
   func run() throws(ContainerError) -> Found {
@@ -132,7 +136,9 @@ struct Recovery {
   private func read(_ block: Block, identity: Digest) throws(ContainerError) -> Link {
     let head = try medium.blocks(1, at: block, from: source)
     var reader = ByteReader(head.readOnly, of: "barrier", at: UInt64(block.offset))
-    let barrier = try Barrier(decoding: &reader, head.readOnly, at: block, identity: identity)
+    let barrier = try Barrier(
+      decoding: &reader, head.readOnly, at: block, identity: identity,
+      unchecked: canary == .barrierUnchecked)
     let digest = Checksum.digest(head.readOnly)
     guard let outside = barrier.outside else {
       let origin = reader.offset

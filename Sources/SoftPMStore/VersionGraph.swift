@@ -1,10 +1,13 @@
 // What the store holds, in memory: containers and versions, without their chunks' content.
 //
 // Facts:
-// 1. A version's parent is in the graph as long as the version needs its chunk table.
+// 1. Versions of the tail, made since the checkpoint, are all here; older ones are read from the
+//    checkpoint's tree of versions when somebody asks, so opening does not depend on history.
 // 2. A version is *pending* until a flush covered its barrier and all earlier ones; only then is
 //    it listed. A failed one leaves the graph with all that came after it.
 // 3. Version numbers rise along every line, and a parent's is smaller than its children's.
+// 4. A dropped version is *hidden*: nobody sees it, but others' tables may need it until a fold
+//    has given its space back.
 
 import SoftPMBase
 
@@ -20,20 +23,39 @@ struct ContainerEntry {
   var isBeingDeleted = false
   var newest: VersionID?
   var versionCount = 0
+  /// Nil keeps every version.
+  var retention = StoredRetention.all
+}
+
+/// Which versions of a container are kept, beside its newest, labelled and pinned ones and those
+/// that other containers begin with.
+package enum StoredRetention: Sendable, Equatable {
+  case all
+  case latest(Int)
+  case since(seconds: Double)
 }
 
 /// A version as the graph has it. Guarded by the store's monitor.
 final class VersionNode {
   var facts: VersionFacts
   let chunkBytes: Int
-  /// What differs from the parent's table; sorted.
+  /// What differs from the parent's table, sorted; empty once folded.
   var chunks: [ChunkEntry]
   var removed: [ChunkIndex]
-  /// The parent whose table this one's is a delta to; nil for the first of a line.
-  let parent: VersionNode?
+  /// The parent whose table this one's is a delta to; nil when folded or the first of a line.
+  var parent: VersionNode?
+  /// The version that this one's blocks are shared with, which moves up as parents are reclaimed.
+  var tableParent: VersionID?
+  /// The whole table, once folded; nil for an empty one.
+  var tree: TreeReference?
+  var isFolded = false
+  /// Differs from its record in the tree of versions.
+  var isChanged = false
   var isDurable = false
-  /// Kept only because others need its table; no longer listed.
   var isDropped = false
+  var isBeingDropped = false
+  /// Readers that need it; a pinned version is neither dropped by retention nor reclaimed.
+  var pins = 0
 
   init(
     facts: VersionFacts, chunkBytes: Int, chunks: [ChunkEntry], removed: [ChunkIndex],
@@ -44,25 +66,96 @@ final class VersionNode {
     self.chunks = chunks
     self.removed = removed
     self.parent = parent
+    tableParent = facts.parent
   }
 }
 
 struct VersionGraph {
   var containers: [ContainerNumber: ContainerEntry] = [:]
-  var versions: [VersionID: VersionNode] = [:]
+  /// Those that are known, listed or pending.
+  private(set) var versions: [VersionID: VersionNode] = [:]
+  /// Dropped ones whose space has not been given back.
+  private(set) var hidden: [VersionID: VersionNode] = [:]
   var nextContainer: UInt64 = 1
+  /// The checkpoint's versions, and whether all of them are known by now.
+  var stored: (reader: TreeReader, root: TreeReference)?
 
   func container(named name: String) -> ContainerEntry? {
     containers.values.first { $0.name == name && !$0.isBeingDeleted }
   }
 
+  /// A version that is listed or pending.
+  mutating func find(_ id: VersionID) throws(ContainerError) -> VersionNode? {
+    if let known = versions[id] { return known }
+    return try known(id).flatMap { $0.isDropped ? nil : $0 }
+  }
+
+  /// Any version, hidden ones too.
+  mutating func known(_ id: VersionID) throws(ContainerError) -> VersionNode? {
+    if let known = versions[id] ?? hidden[id] { return known }
+    guard let stored, let bytes = try stored.reader.value(of: id.rawValue, in: stored.root)
+    else { return nil }
+    let node = try VersionNode(decoding: bytes, id: id.rawValue)
+    keep(node)
+    return node
+  }
+
+  private mutating func keep(_ node: VersionNode) {
+    if node.isDropped { hidden[node.facts.id] = node } else { versions[node.facts.id] = node }
+  }
+
+  /// Reads what the checkpoint has and nobody asked for yet.
+  mutating func loadAll() throws(ContainerError) {
+    guard let stored else { return }
+    var nodes: [VersionNode] = []
+    try stored.reader.walk(stored.root) { (key, bytes) throws(ContainerError) in
+      nodes.append(try VersionNode(decoding: bytes, id: key))
+    }
+    for node in nodes where versions[node.facts.id] == nil && hidden[node.facts.id] == nil {
+      keep(node)
+    }
+    self.stored = nil
+  }
+
   /// The durable, listed versions of a container, oldest first.
-  func listed(_ container: ContainerNumber) -> [VersionNode] {
-    versions.values
-      .filter { $0.facts.container == container && $0.isDurable && !$0.isDropped }
+  mutating func listed(_ container: ContainerNumber) throws(ContainerError) -> [VersionNode] {
+    try loadAll()
+    return versions.values
+      .filter { $0.facts.container == container && $0.isDurable }
       .sorted { $0.facts.id < $1.facts.id }
   }
 
+  mutating func add(_ node: VersionNode) { versions[node.facts.id] = node }
+  mutating func forget(_ id: VersionID) { versions[id] = nil }
+  mutating func reclaimed(_ id: VersionID) { hidden[id] = nil }
+
+  /// Lists a version whose barrier is durable.
+  mutating func publish(_ version: VersionID) {
+    guard let node = versions[version] else { return }
+    node.isDurable = true
+    containers[node.facts.container]?.isStored = true
+    containers[node.facts.container]?.newest = version
+    containers[node.facts.container]?.versionCount += 1
+  }
+
+  /// Takes a container and its versions out of the list.
+  mutating func remove(_ number: ContainerNumber) throws(ContainerError) {
+    for node in try listed(number) { drop(node) }
+    containers[number] = nil
+  }
+
+  mutating func drop(_ node: VersionNode) {
+    guard !node.isDropped else { return }
+    node.isDropped = true
+    node.isChanged = true
+    node.isBeingDropped = false
+    versions[node.facts.id] = nil
+    hidden[node.facts.id] = node
+    containers[node.facts.container]?.versionCount -= 1
+  }
+}
+
+extension VersionGraph {
   /// Takes a durable change over. Throws `.corrupt` when it cannot follow from what is there,
   /// which only a damaged or forged store can make happen.
   mutating func apply(_ change: Change, at offset: Int) throws(ContainerError) {
@@ -78,60 +171,31 @@ struct VersionGraph {
         number: number, name: name, chunkBytes: chunkBytes, isStored: true)
       nextContainer = max(nextContainer, number.rawValue + 1)
     case .versionMade(let facts, let removed, let chunks):
-      try add(facts, removed: removed, chunks: chunks, refuse)
+      guard let container = containers[facts.container], try known(facts.id) == nil else {
+        throw refuse("a new version of an existing container")
+      }
+      var parent: VersionNode?
+      if let id = facts.parent {
+        guard let found = try find(id), found.chunkBytes == container.chunkBytes else {
+          throw refuse("a version whose parent exists")
+        }
+        parent = found
+      }
+      add(
+        VersionNode(
+          facts: facts, chunkBytes: container.chunkBytes, chunks: chunks, removed: removed,
+          parent: parent))
       publish(facts.id)
     case .containerDeleted(let number):
       guard containers[number] != nil else { throw refuse("an existing container") }
-      remove(number)
+      try remove(number)
     case .versionDropped(let version):
-      guard let node = versions[version], !node.isDropped else {
-        throw refuse("an existing version")
-      }
+      guard let node = try find(version) else { throw refuse("an existing version") }
       drop(node)
     case .labelSet(let version, let label):
-      guard let node = versions[version] else { throw refuse("an existing version") }
+      guard let node = try find(version) else { throw refuse("an existing version") }
       node.facts.label = label
+      node.isChanged = true
     }
-  }
-
-  private mutating func add(
-    _ facts: VersionFacts, removed: [ChunkIndex], chunks: [ChunkEntry],
-    _ refuse: (String) -> ContainerError
-  ) throws(ContainerError) {
-    guard let container = containers[facts.container], versions[facts.id] == nil else {
-      throw refuse("a new version of an existing container")
-    }
-    var parent: VersionNode?
-    if let id = facts.parent {
-      guard let found = versions[id], found.chunkBytes == container.chunkBytes else {
-        throw refuse("a version whose parent exists")
-      }
-      parent = found
-    }
-    versions[facts.id] = VersionNode(
-      facts: facts, chunkBytes: container.chunkBytes, chunks: chunks, removed: removed,
-      parent: parent)
-  }
-
-  /// Lists a version whose barrier is durable.
-  mutating func publish(_ version: VersionID) {
-    guard let node = versions[version] else { return }
-    node.isDurable = true
-    containers[node.facts.container]?.isStored = true
-    containers[node.facts.container]?.newest = version
-    containers[node.facts.container]?.versionCount += 1
-  }
-
-  /// Takes a container out of the list. Versions that other containers descend from stay as
-  /// long as those need them, unlisted.
-  mutating func remove(_ number: ContainerNumber) {
-    for node in listed(number) { drop(node) }
-    containers[number] = nil
-  }
-
-  mutating func drop(_ node: VersionNode) {
-    node.isDropped = true
-    versions[node.facts.id] = nil
-    containers[node.facts.container]?.versionCount -= 1
   }
 }

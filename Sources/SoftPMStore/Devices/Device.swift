@@ -14,7 +14,8 @@
 //    kernels mark pages clean that they failed to write.
 // 5. Reading from the `.medium` goes past every cache of the operating system, so it shows what
 //    a failed flush left behind and not what was meant to be there.
-// 6. `write` and `flush` are called by one thread at a time, `read` by any number.
+// 6. `write` and `flush` are called by one thread at a time, `read` by any number, and `zero` by
+//    another thread for bytes beyond the end that nobody else touches meanwhile.
 
 import SoftPMBase
 
@@ -55,12 +56,17 @@ package protocol Device: AnyObject, Sendable {
   func flush() throws(ContainerError)
   /// `write`, then `flush`; a device that can do both with one system call does.
   func writeAndFlush(_ writes: [DeviceWrite]) throws(ContainerError)
+  /// Makes the device longer by zeros that are written and durable, so that later flushes find
+  /// space that costs least. Another thread may write elsewhere meanwhile.
+  func zero(from start: Int, to end: Int) throws(ContainerError)
   /// Lets the device go, with its locks. Further calls throw `.closed`.
   func close()
 }
 
 extension Device {
   package var reason: String { "" }
+
+  package func zero(from start: Int, to end: Int) throws(ContainerError) {}
 
   package func writeAndFlush(_ writes: [DeviceWrite]) throws(ContainerError) {
     try write(writes)

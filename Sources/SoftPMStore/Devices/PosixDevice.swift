@@ -4,7 +4,7 @@ import SoftPMBase
 import Synchronization
 
 /// A file through `pread`, `pwritev` and `fdatasync`: works everywhere.
-package final class PosixDevice: Device {
+package final class PosixDevice: Device, @unchecked Sendable {
   private let descriptor: Int32
   /// The same file opened with O_DIRECT, where the file system allows it: for reading past the
   /// page cache. −1 otherwise.
@@ -14,7 +14,7 @@ package final class PosixDevice: Device {
   private let isClosed = Mutex(false)
 
   package let driver = "posix"
-  package let reason: String
+  package internal(set) var reason: String
 
   init(_ file: StoreFile, readOnly: Bool, reason: String) {
     descriptor = file.descriptor
@@ -124,16 +124,38 @@ package final class PosixDevice: Device {
   /// The process that opened the file, and with it holds its lock.
   private let opener = getpid()
 
-  package func close() {
+  package func zero(from start: Int, to end: Int) throws(ContainerError) {
+    let zeros = PageBuffer(byteCount: 1 << 20)
+    var position = start
+    while position < end {
+      let part = UnsafeRawBufferPointer(
+        rebasing: zeros.readOnly[..<min(zeros.byteCount, end - position)])
+      try write([DeviceWrite(offset: position, bytes: part)])
+      position += part.count
+    }
+    try flush()
+  }
+
+  package func close() { _ = closeOnce() }
+
+  /// True for the first caller.
+  func closeOnce() -> Bool {
     let first = isClosed.withLock { closed in
       defer { closed = true }
       return !closed
     }
-    guard first else { return }
-    if direct >= 0 { Glibc.close(direct) }
-    StoreFile.unlock(descriptor, lockedBy: opener)
-    Glibc.close(descriptor)
+    if first {
+      if direct >= 0 { Glibc.close(direct) }
+      StoreFile.unlock(descriptor, lockedBy: opener)
+      Glibc.close(descriptor)
+    }
+    return first
   }
+
+  /// Somebody else wrote up to `end`.
+  func grew(to end: Int) { length.withLock { $0 = max($0, end) } }
+
+  func checkOpen() throws(ContainerError) { try open() }
 
   private func open() throws(ContainerError) {
     if isClosed.withLock({ $0 }) { throw .closedStore }

@@ -15,5 +15,10 @@ package struct StoreFileOptions: Sendable {
   /// The time of day that versions record.
   package var clock: @Sendable () -> Double = WallClock.secondsSince1970
 
+  /// How many barriers opening may have to replay, before a fold makes a checkpoint.
+  package var foldAfter = 128
+  /// A bug to be planted; for the store's own tests.
+  package var canary: StoreCanary?
+
   package init() {}
 }

@@ -74,9 +74,11 @@ package struct Barrier: Sendable {
   /// Decodes a head; the reader is left where an inline body begins.
   package init(
     decoding reader: inout ByteReader, _ bytes: UnsafeRawBufferPointer, at block: Block,
-    identity: Digest
+    identity: Digest, unchecked: Bool = false
   ) throws(ContainerError) {
-    try reader.opening(magic: Barrier.magic, in: bytes, seed: block.rawValue, identity: identity)
+    try reader.opening(
+      magic: Barrier.magic, in: bytes, seed: block.rawValue, identity: identity,
+      unchecked: unchecked)
     guard try reader.block() == block else { throw reader.invalid("the barrier's own place") }
     self.identity = identity
     self.block = block

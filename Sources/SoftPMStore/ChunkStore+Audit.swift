@@ -1,0 +1,135 @@
+// Looking at everything: what is used, what is free, and whether all of it is what it should be.
+
+import SoftPMBase
+
+/// How every block of a store is used.
+private struct BlockMap {
+  /// The same bytes may be reached from many versions, but only as the same thing.
+  private var uses: [UInt64: Use] = [:]
+  private(set) var problem: String?
+
+  enum Use: Equatable {
+    case superblock, holder, checkpoint, node, barrier, next, lost, free
+    case image(Digest)
+    case metadata(VersionID)
+  }
+
+  var count: Int { uses.count }
+
+  /// Notes a use; true when it is new.
+  @discardableResult
+  mutating func note(_ extent: Extent, _ use: Use) -> Bool {
+    var isNew = false
+    for index in 0..<extent.count {
+      let block = (extent.start + index).rawValue
+      if let known = uses[block] {
+        if known != use { problem = problem ?? "block \(block) is used as \(known) and \(use)" }
+      } else {
+        uses[block] = use
+        isNew = true
+      }
+    }
+    return isNew
+  }
+}
+
+extension ChunkStore {
+  /// What is wrong with the accounts of space; nil when every block is either free or used, and
+  /// used for one thing.
+  package func spaceProblem() throws(ContainerError) -> String? {
+    try exclusively { () throws(ContainerError) in
+      try loadFreeSpace()
+      var map = BlockMap()
+      map.note(Extent(start: Block(0), count: 2), .superblock)
+      map.note(Extent(start: Holder.block, count: 1), .holder)
+      map.note(Extent(start: superblock.checkpoint.block, count: 1), .checkpoint)
+      for extent in tail.extents { map.note(extent, .barrier) }
+      for extent in lost { map.note(extent, .lost) }
+      for extent in space.extents { map.note(extent, .free) }
+      if chain.isReserved { map.note(Extent(start: chain.next, count: 1), .next) }
+      for root in [checkpoint.containers, checkpoint.versions, checkpoint.freeSpace] {
+        try note(root, in: &map)
+      }
+      for node in try everyNode() {
+        if node.isFolded { try note(node.tree, in: &map) }
+        if case .blocks(let place, let byteCount) = node.facts.metadata {
+          map.note(
+            Extent(start: place.block, count: Block.count(holding: byteCount)),
+            .metadata(node.facts.id))
+        }
+        let blocks = node.chunkBytes / Block.byteCount
+        let entries = try node.table(TreeReader(medium: medium, identity: identity))
+        for entry in entries + node.chunks {
+          map.note(Extent(start: entry.block, count: blocks), .image(entry.digest))
+        }
+      }
+      if let problem = map.problem { return problem }
+      let frontier = Int(space.frontier.rawValue)
+      return map.count == frontier
+        ? nil : "\(frontier - map.count) of \(frontier) blocks are neither free nor used"
+    }
+  }
+
+  private func everyNode() throws(ContainerError) -> [VersionNode] {
+    try monitor.locked { () throws(ContainerError) in
+      try graph.loadAll()
+      return (Array(graph.versions.values) + Array(graph.hidden.values)).filter(\.isDurable)
+    }
+  }
+
+  private func note(_ root: TreeReference?, in map: inout BlockMap) throws(ContainerError) {
+    var found: [Extent] = []
+    try TreeReader(medium: medium, identity: identity).walk(root) {
+      (reference, _) throws(ContainerError) in
+      found.append(Extent(start: reference.block, count: 1))
+      return true
+    } _: { _, _ throws(ContainerError) in
+    }
+    for extent in found { map.note(extent, .node) }
+  }
+
+  /// Reads and checks every byte that any version needs, and the accounts of space.
+  ///
+  /// Returns what is damaged, a sentence each, rather than stopping at the first.
+  package func verify(
+    _ progress: (_ bytesDone: Int, _ bytesInAll: Int) -> Void = { _, _ in }
+  ) throws(ContainerError) -> StoreVerification {
+    var result = StoreVerification()
+    var seen: Set<UInt64> = []
+    var work: [(entry: ChunkEntry, size: Int, version: VersionID)] = []
+    for node in try everyNode() {
+      result.versions += 1
+      do throws(ContainerError) {
+        for entry in try node.table(TreeReader(medium: medium, identity: identity))
+        where seen.insert(entry.block.rawValue).inserted {
+          work.append((entry, node.chunkBytes, node.facts.id))
+        }
+        if !node.isDropped { _ = try metadata(of: node.facts.id) }
+      } catch {
+        result.problems.append("version \(node.facts.id): \(error)")
+      }
+    }
+    let total = work.reduce(0) { $0 + $1.size }
+    for item in work {
+      let buffer = PageBuffer(byteCount: item.size, zeroed: false)
+      do throws(ContainerError) {
+        try readChecked(
+          buffer.bytes, count: item.size, at: item.entry.block, item.entry.digest,
+          "\(item.entry.chunk) of version \(item.version)")
+      } catch {
+        result.problems.append("version \(item.version): \(error)")
+      }
+      result.bytes += item.size
+      progress(result.bytes, total)
+    }
+    if !isReadOnly, let problem = try spaceProblem() { result.problems.append(problem) }
+    return result
+  }
+}
+
+/// What `verify` looked at and found.
+package struct StoreVerification: Sendable {
+  package var versions = 0
+  package var bytes = 0
+  package var problems: [String] = []
+}

@@ -1,0 +1,316 @@
+// Folding: the deltas of the tail become trees, a checkpoint names them, and what nobody needs
+// any more becomes free.
+//
+// Facts:
+// 1. A fold writes to fresh space only; until a superblock names its checkpoint it counts for
+//    nothing, and a crash leaves the checkpoint before.
+// 2. Space that it frees is given out only when both superblocks name the new checkpoint.
+// 3. The leader folds, between turns: no barrier is written meanwhile.
+// 4. A hidden version is reclaimed when at most one version shares its table and nobody reads
+//    it. What it alone has was born after its table's parent and is not in its only child's.
+
+import SoftPMBase
+
+/// A fold under way: everything is computed aside, and taken over when it is durable.
+struct Fold {
+  struct Delta {
+    var chunks: [ChunkEntry]
+    var removed: [ChunkIndex]
+  }
+
+  let reader: TreeReader
+  var tables: TreeEditor
+  var records: TreeEditor
+  var deltas: [VersionID: Delta] = [:]
+  var trees: [VersionID: TreeReference?] = [:]
+  var tableParents: [VersionID: VersionID?] = [:]
+  var reclaimed: Set<VersionID> = []
+  var freed: [Extent] = []
+  var space: FreeSpace
+
+  init(_ reader: TreeReader, _ space: FreeSpace) {
+    self.reader = reader
+    self.space = space
+    tables = TreeEditor(reader)
+    records = TreeEditor(reader)
+  }
+
+  func parent(of node: VersionNode) -> VersionID? {
+    tableParents[node.facts.id] ?? node.tableParent
+  }
+
+  mutating func free(metadataOf node: VersionNode) {
+    if case .blocks(let place, let byteCount) = node.facts.metadata {
+      freed.append(Extent(start: place.block, count: Block.count(holding: byteCount)))
+    }
+  }
+
+  mutating func free(_ entries: some Sequence<ChunkEntry>, chunkBytes: Int) {
+    for entry in entries {
+      freed.append(Extent(start: entry.block, count: chunkBytes / Block.byteCount))
+    }
+  }
+}
+
+extension ChunkStore {
+  /// Folds the tail; durable when it returns. Waits for points in flight.
+  package func checkpointNow() throws(ContainerError) {
+    try monitor.locked { () throws(ContainerError) in try usable(changing: true) }
+    try exclusively { () throws(ContainerError) in try fold() }
+  }
+
+  /// Folds when the tail has become long; on a thread of the store, between turns.
+  func foldWhenDue() {
+    guard tail.barriers >= foldAfter, !isFoldQueued else { return }
+    isFoldQueued = true
+    queueThread.async {
+      try? self.exclusively { () throws(ContainerError) in
+        self.isFoldQueued = false
+        if self.monitor.locked({ self.isClosed }) { return }
+        if self.tail.barriers >= self.foldAfter { try self.fold() }
+      }
+    }
+  }
+
+  /// Leader only.
+  func fold() throws(ContainerError) {
+    if chain.isBroken { try startEpoch() }
+    try loadFreeSpace()
+    let nodes = try monitor.locked { () throws(ContainerError) in
+      try graph.loadAll()
+      return Array(graph.versions.values) + Array(graph.hidden.values)
+    }.sorted { $0.facts.id < $1.facts.id }
+    var fold = Fold(
+      TreeReader(medium: medium, identity: superblock.identity, source: .cache), space)
+    do throws(ContainerError) {
+      try foldTables(nodes, &fold)
+      try reclaim(nodes, &fold)
+      let next = try foldRecords(nodes, &fold)
+      try publish(next, &fold, nodes)
+    } catch {
+      // Whatever it took may be on the medium or not, and is named by nothing.
+      lost += fold.tables.written.map { Extent(start: $0.block, count: 1) }
+      lost += fold.records.written.map { Extent(start: $0.block, count: 1) }
+      space = fold.space
+      chain.isBroken = true
+      throw error
+    }
+    do throws(ContainerError) {
+      try writeSuperblock(checkpoint: superblock.checkpoint)
+    } catch {
+      chain.isBroken = true
+      throw error
+    }
+    for extent in lost { space.give(extent) }
+    lost = []
+  }
+
+  /// Gives every durable version of the tail a tree, and merges those that are hidden away.
+  private func foldTables(
+    _ nodes: [VersionNode], _ fold: inout Fold
+  ) throws(ContainerError) {
+    for node in nodes where !node.isFolded && node.isDurable {
+      let id = node.facts.id
+      let delta = fold.deltas[id] ?? Fold.Delta(chunks: node.chunks, removed: node.removed)
+      let parent = fold.parent(of: node)
+      let children = nodes.filter {
+        fold.parent(of: $0) == id && !fold.reclaimed.contains($0.facts.id)
+      }
+      if isReclaimable(node, children) {
+        fold.reclaimed.insert(id)
+        fold.free(metadataOf: node)
+        if let child = children.first {
+          merge(delta, into: child, from: node, &fold)
+        } else {
+          fold.free(delta.chunks, chunkBytes: node.chunkBytes)
+        }
+        continue
+      }
+      let base = parent.flatMap { parent in
+        fold.trees[parent] ?? nodes.first { $0.facts.id == parent }?.tree
+      }
+      var edits = delta.removed.map { TreeEditor.Edit(key: UInt64($0.rawValue), value: nil) }
+      edits += delta.chunks.map {
+        let place = ChunkPlace(block: $0.block, digest: $0.digest, birth: id.rawValue)
+        return TreeEditor.Edit(key: UInt64($0.chunk.rawValue), value: place.encoded)
+      }
+      edits.sort { $0.key < $1.key }
+      let tree = try fold.tables.edited(base, edits, birth: id.rawValue, &fold.space)
+      fold.trees.updateValue(tree, forKey: id)
+    }
+  }
+
+  private func isReclaimable(_ node: VersionNode, _ children: [VersionNode]) -> Bool {
+    guard node.isDropped, children.count <= 1, children.allSatisfy(\.isDurable) else {
+      return false
+    }
+    return monitor.locked { node.pins == 0 }
+  }
+
+  /// A hidden version's delta becomes part of its only child's.
+  private func merge(
+    _ delta: Fold.Delta, into child: VersionNode, from node: VersionNode, _ fold: inout Fold
+  ) {
+    let own =
+      fold.deltas[child.facts.id] ?? Fold.Delta(chunks: child.chunks, removed: child.removed)
+    let replaced = Set(own.chunks.map(\.chunk)).union(own.removed)
+    fold.free(delta.chunks.filter { replaced.contains($0.chunk) }, chunkBytes: node.chunkBytes)
+    let written = Set(own.chunks.map(\.chunk))
+    let kept = delta.chunks.filter { !replaced.contains($0.chunk) }
+    fold.deltas[child.facts.id] = Fold.Delta(
+      chunks: own.chunks + kept,
+      removed: Array(
+        Set(own.removed + delta.removed).subtracting(written).subtracting(kept.map(\.chunk))))
+    fold.tableParents.updateValue(fold.parent(of: node), forKey: child.facts.id)
+  }
+
+  /// Writes the trees of containers, versions and free space, and the checkpoint's record.
+  private func foldRecords(
+    _ nodes: [VersionNode], _ fold: inout Fold
+  ) throws(ContainerError) -> (Checkpoint, BlockReference) {
+    var next = checkpoint
+    for root in [checkpoint.containers, checkpoint.freeSpace] {
+      try fold.freeNodes(of: root)
+    }
+    fold.freed.append(Extent(start: superblock.checkpoint.block, count: 1))
+    fold.freed += tail.extents
+    if canary == .reusedTooEarly { for extent in fold.freed { fold.space.give(extent) } }
+    let entries = monitor.locked { graph.containers.values.filter(\.isStored) }
+      .sorted { $0.number < $1.number }
+      .map { TreeEditor.Edit(key: $0.number.rawValue, value: $0.encoded) }
+    next.containers = try fold.records.edited(nil, entries, birth: 0, &fold.space)
+    let versions = nodes.compactMap { fold.edit(for: $0) }
+    next.versions = try fold.records.edited(checkpoint.versions, versions, birth: 0, &fold.space)
+    let place = fold.space.take(1).start
+    fold.freed += fold.records.replaced.map { Extent(start: $0.block, count: 1) }
+    next.freeSpace = try fold.freeSpaceTree(besides: lost, chain.next, canary)
+    next.barrier = chain.sequence
+    next.barrierDigest = chain.digest
+    next.nextBarrier = chain.next
+    next.nextContainer = monitor.locked { graph.nextContainer }
+    next.frontier = fold.space.frontier
+    let buffer = PageBuffer(blocksHolding: next.encoded(at: place))
+    fold.records.add(buffer, at: place)
+    return (next, BlockReference(block: place, digest: Checksum.digest(buffer.readOnly)))
+  }
+
+  private func publish(
+    _ next: (checkpoint: Checkpoint, place: BlockReference), _ fold: inout Fold,
+    _ nodes: [VersionNode]
+  ) throws(ContainerError) {
+    var batch = WriteBatch()
+    for (block, buffer) in fold.tables.written + fold.records.written {
+      batch.add(buffer, at: block)
+    }
+    try medium.writeAndFlush(batch.writes)
+    try writeSuperblock(checkpoint: next.place)
+    // One superblock names it: from here on it counts, whatever happens. What it frees waits
+    // for the other superblock.
+    checkpoint = next.checkpoint
+    space = fold.space
+    if canary != .reusedTooEarly { lost += fold.freed }
+    tail = Tail()
+    monitor.locked {
+      for node in nodes { fold.finish(node, &graph) }
+    }
+  }
+}
+
+extension Fold {
+  mutating func freeNodes(of root: TreeReference?) throws(ContainerError) {
+    var found: [Extent] = []
+    try reader.walk(root) { (reference, _) throws(ContainerError) in
+      found.append(Extent(start: reference.block, count: 1))
+      return true
+    } _: { _, _ throws(ContainerError) in
+    }
+    freed += found
+  }
+
+  /// What of a version's record the tree of versions must change; nil when nothing.
+  func edit(for node: VersionNode) -> TreeEditor.Edit? {
+    let id = node.facts.id
+    if reclaimed.contains(id) {
+      return node.isFolded ? TreeEditor.Edit(key: id.rawValue, value: nil) : nil
+    }
+    guard node.isDurable else { return nil }
+    let tree = trees[id] ?? node.tree
+    guard !node.isFolded || node.isChanged || tableParents[id] != nil else { return nil }
+    return TreeEditor.Edit(
+      key: id.rawValue, value: node.encoded(tree: tree, tableParent: parent(of: node)))
+  }
+
+  /// The free space as it will be when the checkpoint counts, written to blocks that are set
+  /// aside before it is written down. The next barrier's place is free in its eyes: a barrier
+  /// that was written there says so itself.
+  mutating func freeSpaceTree(
+    besides lost: [Extent], _ nextBarrier: Block, _ canary: StoreCanary?
+  ) throws(ContainerError) -> TreeReference? {
+    var aside = FreeSpace(frontier: space.frontier)
+    var free = space
+    var needed = Fold.nodes(forExtents: space.extents.count)
+    // Setting blocks aside changes how many extents there are, and so how many are needed;
+    // where that does not settle, new blocks serve.
+    for _ in 0..<4 {
+      free = space
+      aside = FreeSpace(frontier: space.frontier)
+      for _ in 0..<needed { aside.give(free.take(1), below: free.frontier) }
+      let rest = free
+      if canary != .reusedTooEarly { for extent in freed { free.give(extent) } }
+      for extent in lost + [Extent(start: nextBarrier, count: 1)] { free.give(extent) }
+      let now = Fold.nodes(forExtents: free.extents.count)
+      if now == needed {
+        space = rest
+        return try write(free, to: &aside)
+      }
+      needed = now
+    }
+    free = space
+    aside = FreeSpace(frontier: space.frontier)
+    if canary != .reusedTooEarly { for extent in freed { free.give(extent) } }
+    for extent in lost + [Extent(start: nextBarrier, count: 1)] { free.give(extent) }
+    return try write(free, to: &aside)
+  }
+
+  /// How many nodes a tree of so many free extents has.
+  private static func nodes(forExtents count: Int) -> Int {
+    var level = (count * 18 + TreeNode.roomBytes / 18 * 18 - 1) / (TreeNode.roomBytes / 18 * 18)
+    var nodes = level
+    while level > 1 {
+      let most = TreeNode.roomBytes / TreeNode.innerEntryBytes
+      level = (level + most - 1) / most
+      nodes += level
+    }
+    return nodes
+  }
+
+  private mutating func write(
+    _ free: FreeSpace, to aside: inout FreeSpace
+  ) throws(ContainerError) -> TreeReference? {
+    let edits = free.extents.map { extent in
+      var writer = ByteWriter(capacity: 8)
+      writer.integer(UInt64(extent.count))
+      return TreeEditor.Edit(key: extent.start.rawValue, value: writer.bytes)
+    }
+    let tree = try records.edited(nil, edits, birth: 0, &aside)
+    precondition(aside.extents.isEmpty, "as many blocks are set aside as the tree has nodes")
+    if aside.frontier > space.frontier { space.advance(to: aside.frontier) }
+    return tree
+  }
+
+  func finish(_ node: VersionNode, _ graph: inout VersionGraph) {
+    let id = node.facts.id
+    if reclaimed.contains(id) {
+      graph.reclaimed(id)
+      return
+    }
+    node.tableParent = parent(of: node)
+    guard node.isDurable else { return }
+    if let tree = trees[id] { node.tree = tree }
+    node.isFolded = true
+    node.isChanged = false
+    node.chunks = []
+    node.removed = []
+    node.parent = nil
+  }
+}

@@ -1,0 +1,26 @@
+// White-box questions for the store's own tests.
+
+import SoftPMBase
+
+extension ChunkStore {
+  /// The blocks that listed versions need: images and metadata. None may be overwritten.
+  package func occupiedByListedVersions() throws(ContainerError) -> Set<UInt64> {
+    let nodes = try monitor.locked { () throws(ContainerError) in
+      try graph.loadAll()
+      return graph.versions.values.filter(\.isDurable)
+    }
+    var blocks: Set<UInt64> = []
+    for node in nodes {
+      let size = node.chunkBytes / Block.byteCount
+      for entry in try table(of: node.facts.id) {
+        for place in 0..<size { blocks.insert((entry.block + place).rawValue) }
+      }
+      if case .blocks(let place, let byteCount) = node.facts.metadata {
+        for index in 0..<Block.count(holding: byteCount) {
+          blocks.insert((place.block + index).rawValue)
+        }
+      }
+    }
+    return blocks
+  }
+}

@@ -1,0 +1,272 @@
+// Workloads: what a program might do to a store, in short sequences in which every ordered pair
+// of operations occurs. Small sequences find nearly all crash bugs (ACE's observation).
+
+import SoftPMBase
+import SoftPMStore
+
+package enum StoreOperation: String, CaseIterable, Sendable {
+  /// A container with its first version.
+  case create
+  /// One chunk of 4 KiB.
+  case smallWrite
+  /// Several chunks, and metadata in blocks of its own.
+  case largeWrite
+  case removeChunk
+  /// Two points of one container in flight together: one flush.
+  case twoPoints
+  /// Points of two containers in flight together.
+  case twoContainers
+  /// A container that begins with another one's version.
+  case branch
+  /// A point whose parent is not the newest version.
+  case switchBack
+  case label
+  case deleteVersion
+  case deleteContainer
+  /// Closed, and opened again.
+  case reopen
+  /// Opened again without having been closed.
+  case crash
+  /// The tail becomes trees, and space is given back.
+  case fold
+  /// A point whose flush fails, and another one that succeeds.
+  case failedFlush
+}
+
+/// A store under test, its model, and the states that a crash may leave at any moment.
+package final class StoreWorkload {
+  package let device: StoreRecordingDevice
+  package private(set) var states: [StoreModel] = [StoreModel()]
+  package private(set) var problems: [String] = []
+  private var allowed = [0]
+  private var model = StoreModel()
+  private var store: ChunkStore
+  private let options: StoreFileOptions
+  private var nextImage: UInt64
+  private var nextName = 0
+  private var images = StoreImageCache()
+  private var needsReopening = false
+  /// Operations may be refused, because faults are injected into some.
+  package var toleratesRefusal = false
+  /// Flushes before the second operation began.
+  package private(set) var epochOfSecondOperation = 0
+
+  package init(
+    seed: UInt64, canary: StoreCanary? = nil, faults: StoreFaultPlan? = nil
+  ) throws {
+    let content = NewStore.image(identity: Digest(low: 1, high: seed), byteCount: 64 << 10)
+    device = StoreRecordingDevice(content, seed: seed, faults: faults)
+    nextImage = seed &* 1_000_000
+    var options = StoreFileOptions()
+    options.canary = canary
+    options.clock = { 1000 }
+    // Folds come where the workload says, so that a run is the same every time.
+    options.foldAfter = .max
+    self.options = options
+    toleratesRefusal = faults != nil
+    device.mark(allowed: [0])
+    store = try ChunkStore.open(on: device, options)
+  }
+
+  // MARK: Attempts
+
+  private func state(_ model: StoreModel) -> Int {
+    states.append(model)
+    return states.count - 1
+  }
+
+  /// Runs what should lead through `afters`, one after the other.
+  private func attempt(_ afters: [StoreModel], _ body: () throws -> Void) {
+    let ids = afters.map(state)
+    allowed += ids
+    device.mark(allowed: allowed)
+    do {
+      try body()
+      model = afters[afters.count - 1]
+      allowed = [ids[ids.count - 1]]
+    } catch {
+      // Whatever failed may or may not be found, until the next point is durable.
+    }
+    device.mark(allowed: allowed)
+    protectKept()
+  }
+
+  private func protectKept() {
+    device.protect((try? store.occupiedByListedVersions()) ?? [])
+  }
+
+  /// A point's request, and what the model is after it.
+  private func point(
+    _ container: String, parent: VersionID?, chunks: [UInt32], removed: [UInt32] = [],
+    metadata: Int = 3, after before: StoreModel
+  ) throws -> (Commit, StoreModel) {
+    let number =
+      try store.container(named: container)?.number
+      ?? store.createContainer(named: container, chunkSize: .kibibytes(4)).number
+    var table = parent.flatMap { before.versions[$0]?.chunks } ?? [:]
+    for chunk in removed { table[chunk] = nil }
+    let buffer = PageBuffer(byteCount: 4096 * max(chunks.count, 1))
+    var digests: [Digest] = []
+    for (place, chunk) in chunks.enumerated() {
+      nextImage += 1
+      table[chunk] = nextImage
+      images.image(nextImage, 4096).withUnsafeBytes {
+        UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[(place * 4096)...])
+          .copyMemory(from: $0)
+        digests.append(Checksum.digest($0))
+      }
+    }
+    let blob = StoreModel.image(nextImage, byteCount: metadata)
+    var request = CommitRequest(
+      container: number, parent: parent, chunks: chunks.map(ChunkIndex.init), images: buffer,
+      digests: digests, removed: removed.map(ChunkIndex.init), metadata: blob)
+    request.waitsAtOnce = true
+    let commit = try store.commit(request)
+    var after = before
+    after.containers[container] = 4096
+    after.versions[commit.version] = StoreModel.Version(
+      container: container, parent: parent, label: nil, metadata: blob, chunks: table)
+    return (commit, after)
+  }
+
+  private func onePoint(
+    _ container: String, parent: VersionID?, chunks: [UInt32], removed: [UInt32] = [],
+    metadata: Int = 3
+  ) throws {
+    let (commit, after) = try point(
+      container, parent: parent, chunks: chunks, removed: removed, metadata: metadata,
+      after: model)
+    attempt([after]) { try commit.wait() }
+  }
+
+  // MARK: Operations
+
+  private var someContainer: String? { model.containers.keys.min() }
+
+  package func run(_ operations: [StoreOperation]) {
+    for (place, operation) in operations.enumerated() {
+      if place == 1 { epochOfSecondOperation = device.flushes }
+      do { try run(operation) } catch {
+        // Only a store that faults are injected into may refuse.
+        if !toleratesRefusal { problems.append("\(operation.rawValue): \(error)") }
+      }
+    }
+    problems += device.violations
+    do {
+      if let leak = try store.spaceProblem() { problems.append(leak) }
+    } catch {
+      problems.append("auditing: \(error)")
+    }
+  }
+
+  private func run(_ operation: StoreOperation) throws {
+    if needsReopening { try reopen(closing: false) }
+    guard let name = someContainer, operation != .create else { return try create() }
+    let newest = model.newest(of: name)
+    switch operation {
+    case .create: return
+    case .smallWrite:
+      try onePoint(name, parent: newest, chunks: [1])
+    case .largeWrite:
+      try onePoint(name, parent: newest, chunks: [0, 2, 3, 9], metadata: 5000)
+    case .removeChunk:
+      try onePoint(name, parent: newest, chunks: [4], removed: [0])
+    case .twoPoints:
+      try twoPoints(name, name)
+    case .twoContainers:
+      if model.containers.count < 2 { try create() }
+      try twoPoints(name, model.containers.keys.max() ?? name)
+    case .branch:
+      nextName += 1
+      try onePoint("branch \(nextName)", parent: newest, chunks: [])
+    case .switchBack:
+      let oldest = model.versions.filter { $0.value.container == name }.keys.min()
+      try onePoint(name, parent: oldest, chunks: [1])
+    case .label, .deleteVersion, .deleteContainer:
+      try change(operation, name)
+    case .fold:
+      attempt([model]) { try store.checkpointNow() }
+    case .reopen, .crash:
+      try reopen(closing: operation == .reopen)
+    case .failedFlush:
+      device.setFaults(StoreFaultPlan(.flush, at: 0, forEver: false))
+      try? onePoint(name, parent: newest, chunks: [1])
+      device.setFaults(nil)
+      try onePoint(name, parent: newest, chunks: [2])
+    }
+  }
+
+  private func create() throws {
+    nextName += 1
+    try onePoint("container \(nextName)", parent: nil, chunks: [0, 1])
+  }
+
+  private func twoPoints(_ first: String, _ second: String) throws {
+    let (one, afterOne) = try point(
+      first, parent: model.newest(of: first), chunks: [1], metadata: 1400, after: model)
+    let (two, afterTwo) = try point(
+      second, parent: afterOne.newest(of: second), chunks: [1, 5], after: afterOne)
+    attempt([afterOne, afterTwo]) {
+      try two.wait()
+      try one.wait()
+    }
+  }
+
+  private func change(_ operation: StoreOperation, _ name: String) throws {
+    let listed = model.versions.filter { $0.value.container == name }.keys.sorted()
+    guard let oldest = listed.first, let number = try store.container(named: name)?.number
+    else { return }
+    var after = model
+    switch operation {
+    case .label:
+      after.versions[oldest]?.label = "label \(states.count)"
+      attempt([after]) { try store.setLabel("label \(states.count - 1)", on: oldest) }
+    case .deleteVersion:
+      guard listed.count > 1 else { return }
+      after.versions[oldest] = nil
+      attempt([after]) { try store.deleteVersion(oldest) }
+    default:
+      after.containers[name] = nil
+      after.versions = after.versions.filter { $0.value.container != name }
+      attempt([after]) { try store.deleteContainer(number) }
+    }
+  }
+
+  private func reopen(closing: Bool) throws {
+    // From here on the old store is another process's: it must not be used again.
+    needsReopening = true
+    if closing { try? store.close() }
+    device.reopened()
+    store = try ChunkStore.open(on: device, options)
+    // After a failure either outcome may be what is found.
+    needsReopening = false
+    var differences: [String] = []
+    for id in allowed.reversed() {
+      let difference = try states[id].difference(from: store, images: &images)
+      differences.append(difference ?? "")
+      if difference == nil {
+        model = states[id]
+        allowed = [id]
+        device.mark(allowed: allowed)
+        protectKept()
+        return
+      }
+    }
+    problems.append("the reopened store holds none of the allowed states: \(differences)")
+  }
+
+  /// Takes the faults away and sees that the store can go on as it is and after reopening.
+  package func settle() {
+    device.setFaults(nil)
+    do {
+      if needsReopening { try reopen(closing: false) }
+      try onePoint("last", parent: model.newest(of: "last"), chunks: [7])
+      try reopen(closing: false)
+      try onePoint("last", parent: model.newest(of: "last"), chunks: [8])
+      try reopen(closing: true)
+    } catch {
+      problems.append("going on after faults: \(error)")
+    }
+    problems += device.violations
+  }
+}
