@@ -128,6 +128,9 @@ final class EnumForm: FieldForm {
     guard tag < payloads.count + others.count else {
       throw session.damaged("a case of \(displayName(metadata))", at: value)
     }
+    guard isCanonical(UnsafeRawPointer(value), tag) else {
+      throw session.damaged("a case of \(displayName(metadata)) and nothing else", at: value)
+    }
     guard tag < payloads.count else { return }
     softpm_runtime_enum_project(value, metadata.address)
     if let layout = payloads[tag].payload {
@@ -138,6 +141,22 @@ final class EnumForm: FieldForm {
       value.storeBytes(of: UInt(bitPattern: target), as: UInt.self)
     }
     softpm_runtime_enum_inject(value, UInt32(tag), metadata.address)
+  }
+
+  /// The bits are what writing the case gives: other bits may be read as that case here and as
+  /// none by a `switch`, which would be undefined behaviour.
+  private func isCanonical(_ value: UnsafeRawPointer, _ tag: Int) -> Bool {
+    var isEqual = true
+    withScratch(copying: value, byteCount: size) { copy in
+      if tag < payloads.count {
+        softpm_runtime_enum_project(copy, metadata.address)
+      } else {
+        copy.initializeMemory(as: UInt8.self, repeating: 0, count: size)
+      }
+      softpm_runtime_enum_inject(copy, UInt32(tag), metadata.address)
+      isEqual = memoryIsEqual(UnsafeRawPointer(copy), value, byteCount: size)
+    }
+    return isEqual
   }
 
   /// `.case` and the way within the payload; an optional's case is not written.
@@ -154,6 +173,13 @@ final class EnumForm: FieldForm {
     }
     return name + rest
   }
+}
+
+private func memoryIsEqual(
+  _ left: UnsafeRawPointer, _ right: UnsafeRawPointer, byteCount: Int
+) -> Bool {
+  UnsafeRawBufferPointer(start: left, count: byteCount)
+    .elementsEqual(UnsafeRawBufferPointer(start: right, count: byteCount))
 }
 
 /// A copy of a value to take apart: on the stack where it fits, else in memory of its own.

@@ -78,6 +78,9 @@ final class RestoreSession {
   private var weakReferences: [(slot: UnsafeMutableRawPointer, target: UnsafeRawPointer)] = []
   private var tables: [(storage: UnsafeMutableRawPointer, form: TableStorage)] = []
   private var witnesses: [WitnessKey: UnsafeRawPointer] = [:]
+  /// The layouts of members already swizzled, by header word.
+  private var liveLayouts: [UInt: ObjectLayout] = [:]
+  private var headers: [ObjectIdentifier: UnsafeRawPointer] = [:]
   /// References counted so far, for images that are not trusted.
   private var counted: [UnsafeRawPointer: InDegrees] = [:]
   private var declared: [UnsafeRawPointer: InDegrees] = [:]
@@ -202,11 +205,12 @@ final class RestoreSession {
       else { throw damaged("the type of an object", at: target) }
       return layout
     }
-    do {
-      return try types.catalog.layout(ofObjectAt: target)
-    } catch {
+    // A word that is not an index must be a header that this session wrote. All error boxes have
+    // the same, so their layout here is that of one of them.
+    guard let layout = liveLayouts[header] else {
       throw damaged("an object of a known type", at: place)
     }
+    return layout
   }
 
   func dynamicType(
@@ -309,8 +313,10 @@ final class RestoreSession {
       declared[UnsafeRawPointer(member)] = InDegrees(strong: strong, unowned: unowned)
     }
     try layout.swizzle(member, byteCount: byteCount, self)
-    member.storeBytes(
-      of: RuntimeObjects.header(of: layout), as: UnsafeRawPointer.self)
+    let header = headers[ObjectIdentifier(layout)] ?? RuntimeObjects.header(of: layout)
+    headers[ObjectIdentifier(layout)] = header
+    liveLayouts[UInt(bitPattern: header)] = layout
+    member.storeBytes(of: header, as: UnsafeRawPointer.self)
     // One unowned reference stands for all strong ones; bit 0: a pure Swift object.
     member.storeBytes(
       of: 1 | (1 + unowned) << 1 | (strong - 1) << 33, toByteOffset: 8, as: UInt64.self)

@@ -26,7 +26,7 @@ struct HostileImageTests {
     let original = try zoo()
     var random = Random(seed: 4)
     var refused = 0
-    for _ in 0..<3_000 {
+    for _ in 0..<300 {
       var stored = original
       let cell = stored.cells[Int(random.next() % UInt64(stored.cells.count))]
       let offset = cell.offset + Int(random.next() % UInt64(cell.byteCount / 8)) * 8
@@ -44,7 +44,7 @@ struct HostileImageTests {
         refused += 1
       }
     }
-    #expect(refused > 1_000)
+    #expect(refused > 100)
   }
 
   @Test("is refused when its types are cut short, anywhere")
