@@ -53,9 +53,11 @@ enum RuntimeObjects {
   /// One object that is dead but whose memory stays, for unowned references out of a container:
   /// reading one traps with Swift's own message.
   private static let deadAddress: UInt = {
-    let object = Dead()
-    let address = Unmanaged.passUnretained(object).toOpaque()
+    // Retained by hand, as an object that only this function sees may be made on the stack.
+    let object = Unmanaged.passRetained(Dead())
+    let address = object.toOpaque()
     softpm_runtime_unowned_retain(address)
+    object.release()
     return UInt(bitPattern: address)
   }()
 

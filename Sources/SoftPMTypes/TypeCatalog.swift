@@ -142,21 +142,13 @@ package final class TypeCatalog {
     }
   }
 
-  /// The class of a native string's storage, as the runtime itself uses it; it has no symbol.
-  ///
-  /// The string is decoded from bytes: one that begins as a literal may stay one under -O, and its
-  /// storage is then some other text of the binary.
+  /// The class of a native string's storage. By its name: a string that is made to look at its
+  /// storage may turn out to be a literal under -O, and the class has no exported symbol.
   static let stringStorageMetadata: Metadata = {
-    let bytes = [UInt8](repeating: UInt8(ascii: "n"), count: 40)
-    let native = String(decoding: bytes, as: UTF8.self)
-    return withUnsafeBytes(of: native) { raw in
-      let word = raw.load(fromByteOffset: 8, as: UInt64.self)
-      guard word >> 63 == 0,
-        let storage = UnsafeRawPointer(
-          bitPattern: UInt(word & StringBits.addressMask))
-      else { preconditionFailure("a decoded string of 40 bytes is not a native one") }
-      return Metadata(storage.load(as: UnsafeRawPointer.self))
+    guard let type = _typeByName("s15__StringStorageC") else {
+      preconditionFailure("this Swift has no __StringStorage; only Swift 6.3 is supported")
     }
+    return Metadata(type)
   }()
 
   let stringStorage = ObjectLayout(
