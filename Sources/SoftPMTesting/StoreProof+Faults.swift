@@ -18,7 +18,7 @@ extension StoreProof {
     for (number, operations) in workloads.enumerated() {
       for kind in StoreFaultPlan.Kind.allCases {
         for forEver in [false, true] {
-          let step = isThorough ? 1 : 97
+          let step = isThorough ? 1 : 151
           for place in stride(from: 0, to: 400, by: step) {
             let seed = UInt64(number)
             let plan = StoreFaultPlan(kind, at: place, forEver: forEver)
