@@ -91,8 +91,11 @@ struct StoreDiscipline {
   /// A new process knows only what it reads from the medium, and judges by that.
   mutating func reopened(_ medium: [UInt8]) {
     doomed = []
-    for start in stride(from: 0, to: medium.count - Block.byteCount, by: Block.byteCount) {
-      note(Array(medium[start..<start + Block.byteCount]), at: Block(UInt64(start / 4096)))
+    for start in stride(from: 0, to: medium.count, by: Block.byteCount) {
+      // A short write may have left half a block at the end; what is beyond reads as zero.
+      let bytes = medium[start..<min(start + Block.byteCount, medium.count)]
+      let padding = [UInt8](repeating: 0, count: Block.byteCount - bytes.count)
+      note(bytes + padding, at: Block(UInt64(start / Block.byteCount)))
     }
   }
 

@@ -10,6 +10,7 @@ extension StoreProof {
       [.create, .branch, .twoContainers, .deleteContainer, .fold, .switchBack, .label, .fold],
       [.create, .fold, .deleteVersion, .smallWrite, .crash, .fold, .smallWrite, .twoContainers],
       [.create, .largeWrite, .largeWrite, .deleteVersion, .fold, .largeWrite, .reopen, .branch],
+      [.create, .twoPoints, .twoPoints, .fold, .switchBack, .fold, .removeChunk, .reopen, .fold],
       [.twoContainers, .fold, .failedFlush, .fold, .label, .deleteContainer, .fold, .create],
       [.create, .smallWrite, .reopen, .removeChunk, .fold, .twoPoints, .crash, .smallWrite],
     ]
