@@ -63,3 +63,17 @@ for configuration in debug release; do
   done
   echo "consumer probe: $configuration built and ran, the list three times, the zoo ten times"
 done
+
+# What an optimised program wrote, one built for debugging reads and changes, and the other way.
+for pair in "release debug" "debug release"; do
+  read -r writer reader <<<"$pair"
+  export SOFTPM_STORE="$probe/$writer-to-$reader.softpm"
+  "$probe/.build/$writer/Zoo" make-inside >/dev/null
+  for day in 1 2; do "$probe/.build/$reader/Zoo" day "$day" >/dev/null; done
+  "$probe/.build/$writer/Zoo" day 3 >/dev/null
+  if ! diff <("$probe/.build/$reader/Zoo" plain 3) <("$probe/.build/$reader/Zoo" show); then
+    echo "error: the zoo of a $writer build differs when a $reader build goes on with it" >&2
+    exit 1
+  fi
+  echo "consumer probe: a $writer build's store, gone on with by a $reader build"
+done
