@@ -113,7 +113,7 @@ extension ContainerCore {
     try trace.run(from: UnsafeRawPointer(Unmanaged.passUnretained(rootBox).toOpaque()))
     let placement = try Placement(of: trace.members, in: arena, homes: &line.homes)
     let maker = ImageMaker(
-      arena: arena, trace: trace, places: placement.places, types: line.types, stored: stored)
+      arena: arena, trace: trace, placement: placement, types: line.types, stored: stored)
     let (images, types) = try maker.make()
     var statistics = PointStatistics()
     statistics.dirtyChunks = images.digests.count

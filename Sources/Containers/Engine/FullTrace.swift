@@ -5,16 +5,31 @@ import SoftPMTypes
 struct Member {
   /// Where its bytes are now.
   let target: UnsafeRawPointer
-  let layout: ObjectLayout
+  /// Held by the trace's catalog: members are many, and counting references to their layouts was
+  /// a seventh of a point.
+  private let unmanagedLayout: Unmanaged<ObjectLayout>
   /// The layout that the referrer gave, where the cell's own header does not tell.
   let isTold: Bool
   /// References from members, plus one for the root: not the count in its header, which mixes
   /// in references that the container knows nothing of.
-  var strongInDegree: UInt32 = 0
+  var strongInDegree: UInt32 = 1
   var unownedInDegree: UInt32 = 0
   /// The member that led here first, and by which slot: for paths in errors. −1 for the root.
   let referrer: Int
   let referrerSlot: Int
+
+  init(
+    target: UnsafeRawPointer, layout: ObjectLayout, isTold: Bool, referrer: Int,
+    referrerSlot: Int
+  ) {
+    self.target = target
+    unmanagedLayout = .passUnretained(layout)
+    self.isTold = isTold
+    self.referrer = referrer
+    self.referrerSlot = referrerSlot
+  }
+
+  var layout: ObjectLayout { unmanagedLayout.takeUnretainedValue() }
 
   /// What finds it in an index.
   var key: ObjectLayout? { isTold ? layout : nil }
@@ -60,8 +75,7 @@ final class FullTrace {
 
   private func visit(_ position: Int) throws(ContainerError) {
     let target = members[position].target
-    let layout = members[position].layout
-    if let offsets = layout.directStrongOffsets {
+    if !members[position].isTold, let offsets = catalog.directStrongOffsets(ofObjectAt: target) {
       for offset in offsets {
         guard let next = target.load(fromByteOffset: offset, as: UnsafeRawPointer?.self) else {
           continue
@@ -70,6 +84,7 @@ final class FullTrace {
       }
       return
     }
+    let layout = members[position].layout
     // Errors of the visit itself are relative to this member, those of `follow` to the root.
     var failure: ContainerError?
     do throws(ContainerError) {
@@ -113,8 +128,8 @@ final class FullTrace {
     }
     members.append(
       Member(
-        target: target, layout: layout, isTold: told != nil, strongInDegree: 1,
-        referrer: referrer, referrerSlot: slot))
+        target: target, layout: layout, isTold: told != nil, referrer: referrer,
+        referrerSlot: slot))
   }
 
   // MARK: Paths

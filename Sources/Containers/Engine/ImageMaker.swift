@@ -19,7 +19,7 @@ final class ImageMaker: ImageContext {
 
   private let arena: Arena
   private let trace: FullTrace
-  private let places: [Place]
+  private let placement: Placement
   private var types: TypeTable
   private let chunkSize: Int
   /// What the store has; chunks that equal it are left out of the result.
@@ -29,12 +29,12 @@ final class ImageMaker: ImageContext {
   var home: ArenaAddress { arena.home }
 
   init(
-    arena: Arena, trace: FullTrace, places: [Place], types: TypeTable,
+    arena: Arena, trace: FullTrace, placement: Placement, types: TypeTable,
     stored: [ChunkIndex: Digest]
   ) {
     self.arena = arena
     self.trace = trace
-    self.places = places
+    self.placement = placement
     self.types = types
     self.stored = stored
     chunkSize = arena.chunkSize.rawValue
@@ -42,27 +42,15 @@ final class ImageMaker: ImageContext {
 
   /// The images, and the type table that they refer to.
   func make() throws(ContainerError) -> (Result, TypeTable) {
-    let ordered = places.indices.sorted { places[$0].home < places[$1].home }
-    var start = 0
-    while start < ordered.count {
-      let chunk = chunkIndex(of: places[ordered[start]].home)
-      var end = start + 1
-      while end < ordered.count, chunkIndex(of: places[ordered[end]].home) == chunk {
-        end += 1
-      }
-      try makeChunk(chunk, members: ordered[start..<end])
-      start = end
+    for (chunk, members) in MembersByChunk(placement.places, in: arena) {
+      try makeChunk(chunk, members: members)
     }
     makeTypeTable()
     return (result, types)
   }
 
-  private func chunkIndex(of address: ArenaAddress) -> ChunkIndex {
-    ChunkIndex(UInt32((address.rawValue - home.rawValue) / UInt64(chunkSize)))
-  }
-
   private func makeChunk(
-    _ chunk: ChunkIndex, members: ArraySlice<Int>
+    _ chunk: ChunkIndex, members: ArraySlice<Int32>
   ) throws(ContainerError) {
     guard let header = ChunkHeader(arena.shape(of: chunk)) else {
       misuse("the arena has no cells in \(chunk), where a member has its home")
@@ -73,8 +61,8 @@ final class ImageMaker: ImageContext {
     scratch.initializeMemory(as: UInt8.self, repeating: 0)
     header.write(into: scratch)
     let chunkStart = home.rawValue + UInt64(chunk.rawValue) * UInt64(chunkSize)
-    for position in members {
-      let offset = Int(places[position].home.rawValue - chunkStart)
+    for position in members.lazy.map(Int.init) {
+      let offset = Int(placement.places[position].home.rawValue - chunkStart)
       ChunkHeader.mark(memberAt: offset, in: scratch, chunkSize: chunkSize)
       try writeMember(position, into: scratch, at: offset)
     }
@@ -89,7 +77,7 @@ final class ImageMaker: ImageContext {
     _ position: Int, into image: UnsafeMutableRawBufferPointer, at offset: Int
   ) throws(ContainerError) {
     let member = trace.members[position]
-    let byteCount = places[position].byteCount
+    let byteCount = placement.places[position].byteCount
     guard let start = image.baseAddress, offset + byteCount <= image.count else {
       misuse("a member's home reaches beyond its chunk")
     }
@@ -127,7 +115,9 @@ final class ImageMaker: ImageContext {
   func homeAddress(
     of target: UnsafeRawPointer, layout: ObjectLayout?, strength: Reference.Strength
   ) -> ArenaAddress? {
-    trace.index.position(of: target, layout).map { places[$0].home }
+    // What a strong reference leads to is a member; of other targets that is the question.
+    if strength == .strong, layout == nil, let own = placement.ownHome(of: target) { return own }
+    return trace.index.position(of: target, layout).map { placement.places[$0].home }
   }
 
   func typeIndex(of layout: ObjectLayout) throws(ContainerError) -> UInt32 {

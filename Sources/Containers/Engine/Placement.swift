@@ -14,10 +14,15 @@ struct Placement {
   private(set) var places: [Place] = []
   /// Bytes of members that lie elsewhere.
   private(set) var foreignBytes = 0
+  /// For each chunk of the arena: whether a member lies in it whose home is another cell.
+  private var hasDisplaced: [Bool]
+  private let arena: Arena
 
   init(
     of members: [Member], in arena: Arena, homes: inout ForeignHomes
   ) throws(ContainerError) {
+    self.arena = arena
+    hasDisplaced = [Bool](repeating: false, count: arena.chunkCount)
     homes.beginTrace()
     places.reserveCapacity(members.count)
     for member in members {
@@ -30,7 +35,24 @@ struct Placement {
         for: MemberKey(member), byteCount: needed, isRaw: member.layout.isRaw, in: arena)
       foreignBytes += needed
       places.append(Place(home: arena.home(of: home.start), byteCount: home.byteCount))
+      let address = UInt(bitPattern: member.target)
+      if arena.contains(address) { hasDisplaced[chunk(of: address)] = true }
     }
+  }
+
+  private func chunk(of address: UInt) -> Int {
+    Int(address - arena.base) / arena.chunkSize.rawValue
+  }
+
+  /// The home of a *member* that lies in its own cell; nil where one has to look it up.
+  ///
+  /// Most references are to such members, and looking each up was a tenth of a point.
+  func ownHome(of member: UnsafeRawPointer) -> ArenaAddress? {
+    let address = UInt(bitPattern: member)
+    guard arena.contains(address) else { return nil }
+    let chunk = chunk(of: address)
+    guard chunk < hasDisplaced.count, !hasDisplaced[chunk] else { return nil }
+    return arena.home(of: address)
   }
 
   /// Nil unless the member has a cell of the arena to itself, in a chunk of the right kind.
