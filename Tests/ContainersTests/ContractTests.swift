@@ -222,6 +222,36 @@ struct ContractTests {
     try store.close()
   }
 
+  @Test("retention keeps the latest versions, and besides them what is labelled or looked at")
+  func retention() throws {
+    let store = try Store.inMemory()
+    var attributes = ContainerAttributes()
+    attributes.retention = .latest(3)
+    let chain = try store.container("chain", initial: Chain(), attributes: attributes)
+    var made: [VersionID] = []
+    var past: Snapshot<Chain>?
+    for value in 1...12 {
+      chain.update { $0.push(value) }
+      made.append(try chain.persistAndWait(label: value == 2 ? "kept" : nil))
+      if value == 5 { past = try chain.snapshot(made[4]) }
+    }
+    #expect(try chain.versions.map(\.id) == [made[1], made[4]] + made.suffix(3))
+    #expect(past?.read { $0.values } == [5, 4, 3, 2, 1])
+    past?.close()
+    try chain.setLabel(nil, on: made[1])
+    chain.update { $0.push(13) }
+    made.append(try chain.persistAndWait())
+    #expect(try chain.versions.map(\.id) == made.suffix(3))
+    expect(.noSuchVersion) { _ = try chain.snapshot(made[0]) }
+    try chain.deleteVersion(made[11])
+    #expect(try chain.versions.map(\.id) == [made[10], made[12]])
+    expect(.invalidArgument) { try chain.deleteVersion(made[12]) }
+    expect(.noSuchVersion) { try chain.setLabel("gone", on: made[3]) }
+    let report = try store.verify()
+    #expect(report.isIntact && report.bytesRead > 0)
+    try store.close()
+  }
+
   private func expect(
     _ code: ContainerError.Code, sourceLocation: SourceLocation = #_sourceLocation,
     _ body: () throws -> Void

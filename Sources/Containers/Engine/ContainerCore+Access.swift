@@ -94,6 +94,7 @@ extension ContainerCore {
           + "container with the sizes you need.")
     }
     state.withLock { $0.attributes = attributes }
+    try store.follow(attributes.retention, of: number)
     clock.follow(attributes.autoPersist, of: self)
   }
 }

@@ -42,7 +42,7 @@ extension ContainerCore {
     return try commit(taken, label: label)
   }
 
-  private static func check(_ label: String) throws(ContainerError) {
+  static func check(_ label: String) throws(ContainerError) {
     guard !label.isEmpty, label.utf8.count <= Limits.labelBytes else {
       throw ContainerError(
         code: .invalidArgument,

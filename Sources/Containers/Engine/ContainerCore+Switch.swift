@@ -26,7 +26,21 @@ extension ContainerCore {
       state.attributes = restored.attributes
       state.statistics.isAtHome = restored.arena.isAtHome
     }
+    try store.follow(restored.attributes.retention, of: number)
     if restored.wasRehashed { try rememberRebuiltImages() }
+  }
+
+  /// The objects of a version, which is kept whatever the retention until they are let go.
+  func snapshot<Root>(
+    _ version: VersionID, as root: Root.Type
+  ) throws(ContainerError) -> SnapshotCore {
+    try store.chunks.pin(version)
+    do throws(ContainerError) {
+      return SnapshotCore(try restored(version, as: Root.self), of: store)
+    } catch {
+      store.chunks.unpin(version)
+      throw error
+    }
   }
 
   /// The objects of a version, at addresses of their own.

@@ -99,6 +99,7 @@ extension StoreCore {
         name: name, number: stored.number, store: self, rootType: Root.self,
         attributes: attributes, arena: arena, rootBox: box,
         line: ContainerCore.Line())
+      try follow(attributes.retention, of: stored.number)
       register(core)
       core.clock.follow(attributes.autoPersist, of: core)
       return core
@@ -126,6 +127,7 @@ extension StoreCore {
       state.statistics.isAtHome = restored.arena.isAtHome
     }
     if restored.wasRehashed { try core.rememberRebuiltImages() }
+    try follow(restored.attributes.retention, of: stored.number)
     register(core)
     if !isReadOnly { core.clock.follow(restored.attributes.autoPersist, of: core) }
     return core

@@ -107,7 +107,7 @@ public final class Container<Root>: Sendable {
   /// Several may be open at once. What the program keeps of one stays valid after it is closed.
   public func snapshot(_ version: VersionID) throws -> Snapshot<Root> {
     try withoutScopes {
-      Snapshot(SnapshotCore(try core.restored(version, as: Root.self)))
+      Snapshot(try core.snapshot(version, as: Root.self))
     }
   }
 
@@ -132,6 +132,20 @@ public final class Container<Root>: Sendable {
     }
     guard let branch else { misuse("a branch that was made durable is not in the store") }
     return branch
+  }
+
+  /// Gives a version a label, or takes it away. Labelled versions are kept whatever the retention.
+  /// Durable when it returns.
+  public func setLabel(_ label: String?, on version: VersionID) throws {
+    try withoutScopes { try core.setLabel(label, on: version) }
+  }
+
+  /// Drops a version; its space is used again. Durable when it returns.
+  ///
+  /// Refused with `.invalidArgument` for the newest version, and for the one that the live graph
+  /// descends from.
+  public func deleteVersion(_ version: VersionID) throws {
+    try withoutScopes { try core.deleteVersion(version) }
   }
 
   // MARK: Settings and state

@@ -28,9 +28,7 @@ public struct StoreProgress: Sendable, Hashable {
 
 /// What `verify` read and found.
 public struct VerifyReport: Sendable {
-  public let containers: Int
   public let versions: Int
-  public let chunks: Int
   public let bytesRead: Int
   /// One for each damaged place; empty when the store is whole.
   public let problems: [ContainerError]

@@ -46,12 +46,15 @@ final class SnapshotCore: Sendable {
     let arena: Arena
     let box: AnyObject
     let line: ContainerCore.Line
+    let store: StoreCore
   }
 
   private let held: Mutex<Held?>
 
-  init(_ restored: Restored) {
-    held = Mutex(Held(arena: restored.arena, box: restored.rootBox, line: restored.line))
+  /// The version is pinned already; closing unpins it.
+  init(_ restored: Restored, of store: StoreCore) {
+    held = Mutex(
+      Held(arena: restored.arena, box: restored.rootBox, line: restored.line, store: store))
   }
 
   var box: AnyObject? { held.withLock { $0?.box } }
@@ -62,6 +65,7 @@ final class SnapshotCore: Sendable {
       return slot
     }
     guard let last else { return }
+    if let version = last.line.version { last.store.chunks.unpin(version) }
     LettingGo(catalog: last.line.catalog, arena: last.arena).run(from: last.box)
   }
 }

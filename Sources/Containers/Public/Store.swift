@@ -114,6 +114,23 @@ public final class Store: Sendable {
     try withoutScopes { try core.delete(name) }
   }
 
+  /// Reads and checks every byte that any version needs.
+  ///
+  /// Goes on past damage, so that the report names every damaged place.
+  public func verify(_ progress: ((StoreProgress) -> Void)? = nil) throws -> VerifyReport {
+    try withoutScopes {
+      try core.requireOpen()
+      let found = try core.chunks.verify { done, total in
+        progress?(StoreProgress(bytesDone: done, bytesTotal: total))
+      }
+      return VerifyReport(
+        versions: found.versions, bytesRead: found.bytes,
+        problems: found.problems.map { problem in
+          ContainerError(code: .corrupt, message: problem, path: core.path)
+        })
+    }
+  }
+
   /// Waits for the points in flight and closes every container and the file. Throws the errors
   /// of points that failed; everything is closed all the same.
   public func close() throws {

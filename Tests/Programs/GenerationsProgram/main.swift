@@ -48,7 +48,8 @@ func usage() -> String {
 let count = Int(CommandLine.arguments[2]) ?? 0
 let store = try Store.default
 var container = try store.container("items", initial: makeRoot())
-let first = try container.persistAndWait()
+// Labelled, so that it is kept while 64 newer versions come and go.
+let first = try container.persistAndWait(label: "first")
 var held: [Item] = []
 
 for round in 0..<count {
