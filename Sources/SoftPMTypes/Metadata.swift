@@ -11,8 +11,6 @@
 //       8  superclass         8  descriptor            8  element count     8  flags, count
 //      24  instance size     16  generic arguments    16  labels           16  superclass?, protocols
 //      40  descriptor                                 24  (type, offset)…
-//
-// The start-up self-check in `RuntimeCheck` compares these with values whose layout is known.
 
 import CSoftPMRuntime
 

@@ -70,7 +70,7 @@ extension Refusal {
   static func tailAllocated(_ type: Metadata) -> Refusal {
     Refusal(
       "\(displayName(type)) is a ManagedBuffer: reflection does not show its elements.",
-      remedy: "Teach the library the type (`TaughtTypes`), or use an Array.")
+      remedy: "Use an Array, or exclude the field.")
   }
 
   static let task = Refusal(

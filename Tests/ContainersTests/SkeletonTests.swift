@@ -44,6 +44,17 @@ struct SkeletonTests {
     #expect(last.lines == (try program.run("plain", "6").lines), "\(last.errors)")
   }
 
+  @Test("a store that nobody vouches for is validated, restored, and left as it is")
+  func untrusted() throws {
+    let folder = try ScratchFolder()
+    let program = try ChildProgram(
+      "ZooProgram", environment: ["SOFTPM_STORE": folder.path("zoo.softpm")])
+    _ = try program.run("make-inside")
+    let shown = try program.run("show-untrusted", folder.path("zoo.softpm"))
+    #expect(shown.lines == (try program.run("plain", "0").lines), "\(shown.errors)")
+    #expect(try program.run("unchanged").lines == ["true same version: true bytes: 0"])
+  }
+
   @Test("a restored container that was only read makes no version and writes nothing")
   func unchanged() throws {
     let folder = try ScratchFolder()

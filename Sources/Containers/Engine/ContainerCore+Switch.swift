@@ -52,6 +52,6 @@ extension ContainerCore {
       throw ContainerError.noSuchVersion(version, of: name)
     }
     return try Restored(
-      version, as: Root.self, from: store.chunks, chunkSize: chunkSize, name: name)
+      version, as: Root.self, from: store, chunkSize: chunkSize, name: name)
   }
 }

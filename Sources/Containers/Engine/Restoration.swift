@@ -22,7 +22,7 @@ struct Restoration {
   private let store: ChunkStore
   private let version: VersionID
   private let chunkSize: Int
-  /// Home addresses and sizes of all members.
+  /// Sizes of all members' cells by home address; negative for raw bytes.
   private var members: [ArenaAddress: Int] = [:]
 
   /// Reserves the arena and reads the version's records; no chunk of it yet.
@@ -59,11 +59,16 @@ struct Restoration {
   }
 
   /// Loads and swizzles everything. The result is the root's box, owned by the caller.
-  mutating func run(in catalog: TypeCatalog) throws(ContainerError) -> AnyObject {
+  ///
+  /// What nobody vouches for is checked further, before any object exists: references against the
+  /// stored in-degrees, raw bytes against objects, tables for keys that are there twice.
+  mutating func run(
+    in catalog: TypeCatalog, trusting trust: StoreOptions.Trust
+  ) throws(ContainerError) -> AnyObject {
     do {
       let resolved = try types.resolved(in: catalog)
       try loadChunks()
-      try swizzle(with: resolved)
+      try swizzle(with: resolved, trusting: trust)
       arena.finishInstalling()
     } catch {
       arena.close()
@@ -134,21 +139,38 @@ struct Restoration {
 
   // MARK: Swizzling
 
-  private mutating func swizzle(with types: ResolvedTypes) throws(ContainerError) {
+  private func restorer(
+    with types: ResolvedTypes, trusting trust: StoreOptions.Trust
+  ) -> Restorer {
+    let known = members
+    switch trust {
+    case .sameUser:
+      return Restorer(
+        types: types, home: arena.home, base: arena.base, addressSpace: arena.addressSpace,
+        seeds: metadata.seeds, isMember: { known[$0] != nil })
+    case .untrusted:
+      return Restorer(
+        untrusted: types, home: arena.home, base: arena.base, addressSpace: arena.addressSpace,
+        cell: { home in
+          known[home].map { RestoredCell(byteCount: abs($0), isRaw: $0 < 0) }
+        })
+    }
+  }
+
+  private mutating func swizzle(
+    with types: ResolvedTypes, trusting trust: StoreOptions.Trust
+  ) throws(ContainerError) {
     guard let rootBytes = members[metadata.root], rootBytes > 0 else {
       throw .corrupt(at: nil, expected: "the root among the members of version \(version)")
     }
     memberCount = members.count
-    let known = members
-    var restorer = Restorer(
-      types: types, home: arena.home, base: arena.base, addressSpace: arena.addressSpace,
-      seeds: metadata.seeds, isMember: { known[$0] != nil })
+    var restorer = restorer(with: types, trusting: trust)
     for (home, byteCount) in members where byteCount > 0 {
       guard let member = UnsafeMutableRawPointer(bitPattern: arena.live(home)) else { continue }
       try restorer.swizzle(member, byteCount: byteCount)
     }
     try restorer.finish()
-    wasRehashed = metadata.seeds != .current
+    wasRehashed = metadata.seeds != .current || trust == .untrusted
     members = [:]
   }
 }

@@ -116,7 +116,7 @@ extension StoreCore {
   ) throws -> ContainerCore {
     try HeapSupport.require()
     let restored = try Restored(
-      version, as: Root.self, from: chunks, chunkSize: stored.chunkSize, name: stored.name)
+      version, as: Root.self, from: self, chunkSize: stored.chunkSize, name: stored.name)
     let core = ContainerCore(
       name: stored.name, number: stored.number, store: self, rootType: Root.self,
       attributes: restored.attributes, arena: restored.arena, rootBox: restored.rootBox,
@@ -143,12 +143,13 @@ struct Restored {
   let wasRehashed: Bool
 
   init<Root>(
-    _ version: VersionID, as root: Root.Type, from chunks: ChunkStore, chunkSize: ByteCount,
+    _ version: VersionID, as root: Root.Type, from store: StoreCore, chunkSize: ByteCount,
     name: String
   ) throws(ContainerError) {
+    let chunks = store.chunks
     var restoration = try Restoration(of: version, from: chunks, chunkSize: chunkSize)
     var line = ContainerCore.Line(exclusions: restoration.metadata.exclusions)
-    let box = try restoration.run(in: line.catalog)
+    let box = try restoration.run(in: line.catalog, trusting: store.trust)
     guard box is RootBox<Root> else {
       let found = restoration.rootName(of: box)
       LettingGo(catalog: line.catalog, arena: restoration.arena).run(from: box)

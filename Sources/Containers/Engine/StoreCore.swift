@@ -13,6 +13,7 @@ final class StoreCore: @unchecked Sendable {
   let chunks: ChunkStore
   let path: String?
   let isReadOnly: Bool
+  let trust: StoreOptions.Trust
   let ordinal: UInt64
   let forkGeneration: Int
 
@@ -28,8 +29,12 @@ final class StoreCore: @unchecked Sendable {
 
   private static let lastOrdinal = Atomic<UInt64>(0)
 
-  init(_ chunks: ChunkStore, path: String?, isReadOnly: Bool) {
+  init(
+    _ chunks: ChunkStore, path: String?, isReadOnly: Bool = false,
+    trust: StoreOptions.Trust = .sameUser
+  ) {
     self.chunks = chunks
+    self.trust = trust
     self.path = path
     self.isReadOnly = isReadOnly
     ordinal = Self.lastOrdinal.wrappingAdd(1, ordering: .relaxed).newValue

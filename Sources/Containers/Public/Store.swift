@@ -54,14 +54,15 @@ public final class Store: Sendable {
   public static func open(_ path: String, _ options: StoreOptions = .init()) throws -> Store {
     try withoutScopes {
       let chunks = try ChunkStore.open(path, StoreFileOptions(options))
-      return Store(StoreCore(chunks, path: path, isReadOnly: options.readOnly))
+      return Store(
+        StoreCore(chunks, path: path, isReadOnly: options.readOnly, trust: options.trust))
     }
   }
 
   /// A store in memory, for tests: the same code over a device that is gone with the process.
   public static func inMemory() throws -> Store {
     try withoutScopes {
-      Store(StoreCore(try ChunkStore.inMemory(), path: nil, isReadOnly: false))
+      Store(StoreCore(try ChunkStore.inMemory(), path: nil))
     }
   }
 

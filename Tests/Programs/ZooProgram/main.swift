@@ -4,6 +4,7 @@
 //   ZooProgram make-inside      built inside `update`
 //   ZooProgram make-before      built before the container exists
 //   ZooProgram show             restored, shown
+//   ZooProgram show-untrusted PATH   the same, validated as if anybody had written the file
 //   ZooProgram day N            restored, shown, day N lived, persisted
 //   ZooProgram unchanged        restored, read, persisted: prints what that wrote
 
@@ -35,6 +36,15 @@ case "make-before":
 case "show":
   let container = try Store.default.container("zoo", initial: Zoo())
   print(container.read { $0.report.joined(separator: "\n") })
+
+case "show-untrusted":
+  var options = StoreOptions()
+  options.trust = .untrusted
+  let store = try Store.open(arguments.last ?? "", options)
+  let container = try store.container("zoo", initial: Zoo())
+  print(container.read { $0.report.joined(separator: "\n") })
+  let point = try container.persist()
+  precondition(point.statistics.writtenBytes == 0, "validating made a version")
 
 case "day":
   let container = try Store.default.container("zoo", initial: Zoo())
