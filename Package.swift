@@ -112,13 +112,16 @@ let package = Package(
     .testTarget(
       name: "ContainersTests",
       dependencies: [
-        "Containers", "SoftPMTesting", "ListProgram", "ZooProgram", "GenerationsProgram", "softpm",
+        "Containers", "SoftPMTesting", "ListProgram", "ZooProgram", "GenerationsProgram",
+        "ExitProgram", "softpm",
       ]),
     .testTarget(name: "TidyTests"),
 
     // MARK: Programs that tests run as processes of their own
     .executableTarget(
       name: "ListProgram", dependencies: ["Containers"], path: "Tests/Programs/ListProgram"),
+    .executableTarget(
+      name: "ExitProgram", dependencies: ["Containers"], path: "Tests/Programs/ExitProgram"),
     .executableTarget(
       name: "GenerationsProgram", dependencies: ["Containers"],
       path: "Tests/Programs/GenerationsProgram"),

@@ -44,6 +44,28 @@ struct SkeletonTests {
     #expect(last.lines == (try program.run("plain", "6").lines), "\(last.errors)")
   }
 
+  @Test("normal exit waits for the points in flight")
+  func exit() throws {
+    let folder = try ScratchFolder()
+    let program = try ChildProgram(
+      "ExitProgram", environment: ["SOFTPM_STORE": folder.path("counter.softpm")])
+    for run in 1...3 {
+      let outcome = try program.run("asynchronous")
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      #expect(try program.run("count").lines == ["\(run * 20) \(run * 20)"])
+    }
+  }
+
+  @Test("a forked child's calls throw .forked, and its parent goes on")
+  func fork() throws {
+    let folder = try ScratchFolder()
+    let program = try ChildProgram(
+      "ExitProgram", environment: ["SOFTPM_STORE": folder.path("counter.softpm")])
+    let outcome = try program.run("fork")
+    #expect(outcome.lines == ["child 0, value 100"], "\(outcome.errors)")
+    #expect(try program.run("count").lines == ["100 0"])
+  }
+
   @Test("a store that nobody vouches for is validated, restored, and left as it is")
   func untrusted() throws {
     let folder = try ScratchFolder()

@@ -11,6 +11,7 @@ private final class Node {
 @Suite struct ClosingTests {
   @Test("objects outlive their arena, and its addresses return with the last of them")
   func liveObjects() throws {
+    try warmUp { (0..<10).map { Node($0) } }
     let arena = try makeArena()
     let home = arena.home
     var nodes = arena.inScope { (0..<1_000).map { Node($0) } }

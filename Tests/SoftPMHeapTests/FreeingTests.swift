@@ -15,6 +15,10 @@ private final class Node {
 @Suite struct FreeingTests {
   @Test("freed cells are used again, and an emptied arena uses no chunk")
   func reuse() throws {
+    try warmUp {
+      var nodes = (0..<10).map { Node($0) }
+      nodes.removeAll()
+    }
     let arena = try makeArena()
     var touched = 0
     for round in 0..<20 {
@@ -55,6 +59,7 @@ private final class Node {
 
   @Test("any thread frees, grows and measures what another allocated in a scope")
   func threads() throws {
+    try warmUp { (0..<10).map { Array(0..<($0 + 1)) } }
     let arena = try makeArena(addressSpace: .mebibytes(256))
     let rounds = 200
     let done = DispatchSemaphore(value: 0)
