@@ -21,6 +21,11 @@ package final class Commit: @unchecked Sendable {
     store.monitor.locked { if case .success = outcome { true } else { false } }
   }
 
+  /// Why it will never be durable; nil while it may still be, and when it is.
+  package var failure: ContainerError? {
+    store.monitor.locked { if case .failure(let error) = outcome { error } else { nil } }
+  }
+
   /// Flushes that were made for it, shared or not: 1, once it is durable; more after a failure
   /// of an earlier point had to be put right.
   package var flushes: Int {

@@ -138,35 +138,59 @@ extension ContainerCore {
   }
 
   private func note(_ commit: Commit, memberCount: Int) {
-    state.withLock { state in
+    let lineNumber = state.withLock { state in
       state.inFlight.append(commit)
       state.statistics.pointsMade += 1
       state.statistics.bytesWritten += commit.writtenBytes
       state.statistics.objectCount = memberCount
+      return state.lineNumber
     }
     commit.whenDone { [weak self] error in
       self?.state.withLock { state in
+        guard state.lineNumber == lineNumber else { return }
         state.inFlight.removeAll { $0.version == commit.version }
-        if let error { state.lineFailure = state.lineFailure ?? error }
+        if let error {
+          state.lineFailure = state.lineFailure ?? error
+        } else {
+          state.durable = commit.version
+        }
       }
     }
   }
 
-  /// After a failed point: what is durable is what the next point builds on, and every chunk
-  /// that differs from it is written again.
+  /// After a failed point: what is durable of this line is what the next point builds on, and
+  /// every chunk that differs from it is written again.
+  ///
+  /// `wait` may tell of a failure before the callback above does, so the points themselves are
+  /// asked too.
   private func repairLine() throws(ContainerError) {
-    guard state.withLock({ $0.lineFailure != nil }) else { return }
+    let isBroken = state.withLock { state in
+      state.lineFailure != nil || state.inFlight.contains { $0.failure != nil }
+    }
+    guard isBroken else { return }
     let commits = state.withLock { $0.inFlight }
     for commit in commits { try? commit.wait() }
-    let newest = try store.chunks.versions(of: number).last?.id
+    let durable = commits.last { $0.isDurable }?.version ?? state.withLock { $0.durable }
     var stored: [ChunkIndex: Digest] = [:]
-    if let newest {
-      for chunk in try store.chunks.chunks(of: newest) { stored[chunk.index] = chunk.digest }
-      line.metadata = try store.chunks.metadata(of: newest)
+    if let durable {
+      for chunk in try store.chunks.chunks(of: durable) { stored[chunk.index] = chunk.digest }
+      line.metadata = try store.chunks.metadata(of: durable)
     }
-    line.version = newest
+    line.version = durable
     line.stored = stored
     line.rebuilt = nil
-    state.withLock { $0.lineFailure = nil }
+    // A line that was switched to and has no version of its own yet must still get one.
+    line.mustCommit = try durable != store.chunks.versions(of: number).last?.id
+    follow(lineFrom: durable)
+  }
+
+  /// Begins a line at a durable version: what became of points before it is behind it.
+  func follow(lineFrom version: VersionID?) {
+    state.withLock { state in
+      state.lineNumber += 1
+      state.inFlight.removeAll()
+      state.durable = version
+      state.lineFailure = nil
+    }
   }
 }

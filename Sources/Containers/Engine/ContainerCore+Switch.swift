@@ -15,6 +15,10 @@ extension ContainerCore {
     defer { lock.unlockExclusive() }
     pointMutex.lock()
     defer { pointMutex.unlock() }
+    // The old line's points go on to be durable, or tell whoever waits for them.
+    for commit in state.withLock({ $0.inFlight }) { try? commit.wait() }
+    follow(lineFrom: version)
+    line.homes.giveBack(to: arena)
     let old = LettingGo(catalog: line.catalog, arena: arena)
     let oldBox = rootBox
     rootBox = restored.rootBox

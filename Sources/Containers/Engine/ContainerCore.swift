@@ -75,7 +75,12 @@ final class ContainerCore: @unchecked Sendable {
   struct State {
     var attributes: ContainerAttributes
     var statistics = ContainerStatistics()
+    /// Points of the present line that may not be durable yet, in their order.
     var inFlight: [Commit] = []
+    /// Counts switches, so that what becomes of an earlier line's points leaves this one alone.
+    var lineNumber = 0
+    /// The newest version of the present line that is durable; what it began from, at first.
+    var durable: VersionID?
     /// Why a point in flight failed: `line` must be laid anew from what is durable.
     var lineFailure: ContainerError?
     /// Errors that nobody has been told of yet.
@@ -96,7 +101,7 @@ final class ContainerCore: @unchecked Sendable {
     self.line = line
     id = ContainerID(store: store.ordinal, number: number)
     chunkSize = ByteCount(attributes.chunkSize)
-    state = Mutex(State(attributes: attributes))
+    state = Mutex(State(attributes: attributes, durable: line.version))
   }
 
   // MARK: Requirements
@@ -141,6 +146,7 @@ final class ContainerCore: @unchecked Sendable {
     let failure = drain()
     store.forget(self)
     clock.stop()
+    line.homes.giveBack(to: arena)
     LettingGo(catalog: line.catalog, arena: arena).run(from: rootBox)
     // Nothing of the arena is left in use here: it goes when the program's last object in it does.
     rootBox = ClosedRoot.shared
@@ -151,8 +157,11 @@ final class ContainerCore: @unchecked Sendable {
   /// that nobody was told of, if any.
   func drain() -> ContainerError? {
     let commits = state.withLock { $0.inFlight }
-    for commit in commits { try? commit.wait() }
-    return takeUntold() ?? state.withLock { $0.lineFailure }
+    var failure: ContainerError?
+    for commit in commits {
+      do throws(ContainerError) { try commit.wait() } catch { failure = failure ?? error }
+    }
+    return takeUntold() ?? failure ?? state.withLock { $0.lineFailure }
   }
 
   func takeUntold() -> ContainerError? {

@@ -65,4 +65,10 @@ struct ForeignHomes {
       homes[key] = nil
     }
   }
+
+  /// Gives back all: the container lets go of the arena, which returns when it is empty.
+  mutating func giveBack(to arena: Arena) {
+    for home in homes.values { arena.releaseCell(home.start) }
+    homes.removeAll()
+  }
 }

@@ -71,13 +71,22 @@ struct Restoration {
       try swizzle(with: resolved, trusting: trust)
       arena.finishInstalling()
     } catch {
-      arena.close()
+      giveBack()
       throw error
     }
     guard let pointer = UnsafeRawPointer(bitPattern: arena.live(metadata.root)) else {
       misuse("a member was swizzled at address zero")
     }
     return Unmanaged<AnyObject>.fromOpaque(pointer).takeRetainedValue()
+  }
+
+  /// After an error: frees every cell that was placed, so that the range returns. No object lives
+  /// in them yet, so nothing is released.
+  private mutating func giveBack() {
+    arena.finishInstalling()
+    for home in members.keys { arena.releaseCell(arena.live(home)) }
+    members = [:]
+    arena.close()
   }
 
   // MARK: Loading
@@ -94,13 +103,13 @@ struct Restoration {
       let offsets = try header.memberOffsets(in: image, of: chunk, chunkSize: chunkSize)
       try requireRun(of: header, at: position, in: chunks)
       try arena.install(header.shape, at: chunk, occupied: offsets)
+      note(offsets, of: chunk, header)
       copy(image, of: chunk, from: ChunkHeader.byteCount(chunkSize: chunkSize))
       for part in 1..<max(header.chunkCount, 1) where part < header.chunkCount {
         let next = ChunkIndex(chunk.rawValue + UInt32(part))
         try store.read(next, of: version, into: buffer.bytes)
         copy(image, of: next, from: 0)
       }
-      note(offsets, of: chunk, header)
       position += header.chunkCount
     }
   }
