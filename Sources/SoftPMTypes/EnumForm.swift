@@ -64,20 +64,6 @@ final class EnumForm: FieldForm {
     Int(softpm_runtime_enum_tag(value, metadata.address))
   }
 
-  /// Calls `body` with the current payload case and its bits; not for cases without payload.
-  private func withPayload(
-    of value: UnsafeRawPointer,
-    _ body: (Case, Int, UnsafeRawPointer) throws(ContainerError) -> Void
-  ) throws(ContainerError) {
-    let tag = tag(of: value)
-    guard tag < payloads.count else { return }
-    if payloads.count == 1 { return try body(payloads[0], 0, value) }
-    try withScratch(copying: value, byteCount: size) { copy throws(ContainerError) in
-      softpm_runtime_enum_project(copy, metadata.address)
-      try body(payloads[tag], tag, UnsafeRawPointer(copy))
-    }
-  }
-
   override func visit(
     _ value: UnsafeRawPointer, at slot: Int, in site: Site, _ body: ReferenceVisitor
   ) throws(ContainerError) {
@@ -95,7 +81,9 @@ final class EnumForm: FieldForm {
     _ body: ReferenceVisitor
   ) throws(ContainerError) {
     if let layout = plan[tag].payload {
-      try layout.takeUnretainedValue().visit(payload, at: slot, in: site, body)
+      try layout.borrowed { layout throws(ContainerError) in
+        try layout.visit(payload, at: slot, in: site, body)
+      }
     } else if let boxed = payloads[tag].boxed {
       try body(
         Reference(
@@ -108,17 +96,33 @@ final class EnumForm: FieldForm {
     _ value: UnsafeRawPointer, into image: UnsafeMutableRawPointer, at slot: Int, in site: Site,
     _ context: any ImageContext
   ) throws(ContainerError) {
-    try withPayload(of: value) { current, _, payload throws(ContainerError) in
-      if let layout = current.payload {
-        try layout.write(payload, into: image, at: slot, in: site, context)
-      } else if let boxed = current.boxed {
-        let box = payload.load(as: UnsafeRawPointer.self)
-        let home = try site.home(
-          of: box, catalog.boxLayout(of: boxed), .strong, at: slot, context)
-        image.storeBytes(of: UInt(home.rawValue), as: UInt.self)
+    let tag = tag(of: value)
+    if tag < plan.count {
+      if plan.count == 1 {
+        try write(case: tag, value, into: image, at: slot, in: site, context)
+      } else {
+        try withScratch(copying: value, byteCount: size) { copy throws(ContainerError) in
+          softpm_runtime_enum_project(copy, metadata.address)
+          try write(case: tag, copy, into: image, at: slot, in: site, context)
+        }
       }
     }
-    softpm_runtime_enum_inject(image, UInt32(tag(of: value)), metadata.address)
+    softpm_runtime_enum_inject(image, UInt32(tag), metadata.address)
+  }
+
+  private func write(
+    case tag: Int, _ payload: UnsafeRawPointer, into image: UnsafeMutableRawPointer, at slot: Int,
+    in site: Site, _ context: any ImageContext
+  ) throws(ContainerError) {
+    if let layout = plan[tag].payload {
+      try layout.borrowed { layout throws(ContainerError) in
+        try layout.write(payload, into: image, at: slot, in: site, context)
+      }
+    } else if let boxed = payloads[tag].boxed {
+      let box = payload.load(as: UnsafeRawPointer.self)
+      let home = try site.home(of: box, catalog.boxLayout(of: boxed), .strong, at: slot, context)
+      image.storeBytes(of: UInt(home.rawValue), as: UInt.self)
+    }
   }
 
   override func swizzle(

@@ -9,11 +9,22 @@ extension ObjectLayout {
   ///   - strong, unowned: in-degrees from within the container.
   package func writeImage(
     of target: UnsafeRawPointer, into image: UnsafeMutableRawPointer, capacity: Int,
-    strong: UInt32, unowned: UInt32, _ context: some ImageContext
+    strong: UInt32, unowned: UInt32, _ context: any ImageContext
   ) throws(ContainerError) {
-    try write(
-      target, into: image, capacity: capacity,
-      counts: UInt64(unowned) << 32 | UInt64(strong), context)
+    let counts = UInt64(unowned) << 32 | UInt64(strong)
+    if let instance, instanceSize <= capacity {
+      image.storeBytes(of: UInt(try context.typeIndex(of: self)) + 1, as: UInt.self)
+      image.storeBytes(of: counts, toByteOffset: 8, as: UInt64.self)
+      if let plain {
+        guard let slot = plain.write(target, into: image, context) else { return }
+        throw Site(layout: self, target: target).refusal(.unfoundReference, at: slot)
+      }
+      return try instance.borrowed { layout throws(ContainerError) in
+        try layout.write(
+          target, into: image, at: 0, in: Site(layout: self, target: target), context)
+      }
+    }
+    try write(target, into: image, capacity: capacity, counts: counts, context)
   }
 
   private func write(

@@ -38,7 +38,10 @@ package final class ObjectLayout {
   package let typeName: String
   let form: Form
   /// The fields of an ordinary object, held by `form`: the common case without its counting.
-  private let instance: Unmanaged<ValueLayout>?
+  let instance: Unmanaged<ValueLayout>?
+  let instanceSize: Int
+  /// The object where it is made of plain bytes and plain object pointers only.
+  let plain: PlainInstance?
   /// Nil for raw bytes, which are not recorded: whoever refers to them knows what they are.
   let key: Key?
   /// Offsets of all references, where an instance has only plain nullable object pointers.
@@ -50,10 +53,14 @@ package final class ObjectLayout {
     self.typeName = typeName
     guard case .instance(let layout) = form else {
       instance = nil
+      instanceSize = 0
+      plain = nil
       directStrongOffsets = nil
       return
     }
     instance = .passUnretained(layout)
+    instanceSize = layout.size
+    plain = layout.forms.isEmpty ? PlainInstance(layout) : nil
     directStrongOffsets = layout.visitedForms.isEmpty ? layout.objects.map(\.offset) : nil
   }
 
@@ -95,6 +102,46 @@ package final class ObjectLayout {
   }
 }
 
+/// An object of plain bytes and plain object pointers: all that is needed of its layout.
+///
+/// The memory is that of the layout in `ObjectLayout.form`.
+struct PlainInstance {
+  private let runs: UnsafeBufferPointer<ValueLayout.Run>
+  private let offsets: UnsafeBufferPointer<Int>
+
+  init(_ layout: ValueLayout) {
+    runs = layout.runs
+    offsets = layout.objectOffsets
+  }
+
+  @inline(__always)
+  func visit(
+    _ target: UnsafeRawPointer, _ body: ReferenceVisitor
+  ) throws(ContainerError) {
+    for offset in offsets {
+      guard let object = target.load(fromByteOffset: offset, as: UnsafeRawPointer?.self)
+      else { continue }
+      try body(Reference(target: object, layout: nil, strength: .strong, slotOffset: offset))
+    }
+  }
+
+  /// Writes the fields; nil when all references led to members, else the slot of one that did not.
+  @inline(__always)
+  func write(
+    _ target: UnsafeRawPointer, into image: UnsafeMutableRawPointer, _ context: any ImageContext
+  ) -> Int? {
+    for run in runs { run.copy(from: target, to: image) }
+    for offset in offsets {
+      guard let object = target.load(fromByteOffset: offset, as: UnsafeRawPointer?.self)
+      else { continue }
+      guard let home = context.homeAddress(of: object, layout: nil, strength: .strong)
+      else { return offset }
+      image.storeBytes(of: home.rawValue, toByteOffset: offset, as: UInt64.self)
+    }
+    return nil
+  }
+}
+
 // MARK: - Size
 
 extension ObjectLayout {
@@ -128,9 +175,12 @@ extension ObjectLayout {
   package func visitReferences(
     of target: UnsafeRawPointer, _ body: (Reference) throws(ContainerError) -> Void
   ) throws(ContainerError) {
+    if let plain { return try plain.visit(target, body) }
     let site = Site(layout: self, target: target)
     if let instance {
-      return try instance.takeUnretainedValue().visit(target, at: 0, in: site, body)
+      return try instance.borrowed { layout throws(ContainerError) in
+        try layout.visit(target, at: 0, in: site, body)
+      }
     }
     switch form {
     case .instance(let layout):

@@ -81,6 +81,11 @@ extension Refusal {
     "A captured variable or a closure's context cannot be persisted.",
     remedy: "Keep the state in a class.")
 
+  static let unfoundReference = Refusal(
+    code: .concurrentMutation,
+    "This reference was not there when the container's members were found.",
+    remedy: "Change the graph only inside `update`, or not while a point is made.")
+
   static func badHeader(_ kind: Int) -> Refusal {
     Refusal(
       "This object is of a kind that is not known (0x\(String(kind, radix: 16))).",

@@ -56,9 +56,11 @@ final class StringForm: FieldForm {
   }
 
   private unowned(unsafe) let catalog: TypeCatalog
+  private let storageLayout: ObjectLayout
 
   init(catalog: TypeCatalog) {
     self.catalog = catalog
+    storageLayout = catalog.stringStorage
   }
 
   private func content(_ value: UnsafeRawPointer) -> Content {
@@ -90,7 +92,7 @@ final class StringForm: FieldForm {
     case .native(let storage):
       try body(
         Reference(
-          target: storage, layout: catalog.stringStorage, strength: .strong, slotOffset: slot + 8))
+          target: storage, layout: storageLayout, strength: .strong, slotOffset: slot + 8))
     case .other: throw site.refusal(Self.bridged, at: slot + 8)
     }
   }
@@ -109,7 +111,7 @@ final class StringForm: FieldForm {
       home = try site.home(
         of: start, catalog.literalLayout(count: count), .strong, at: slot + 8, context)
     case .native(let storage):
-      home = try site.home(of: storage, catalog.stringStorage, .strong, at: slot + 8, context)
+      home = try site.home(of: storage, storageLayout, .strong, at: slot + 8, context)
     case .other: throw site.refusal(Self.bridged, at: slot + 8)
     }
     image.storeBytes(of: StringBits.nativeCountWord(countWord), as: UInt64.self)

@@ -43,11 +43,33 @@ package final class TypeCatalog {
   package func layout(
     ofObjectAt target: UnsafeRawPointer
   ) throws(ContainerError) -> ObjectLayout {
+    try unmanagedLayout(ofObjectAt: target).takeUnretainedValue()
+  }
+
+  /// Calls `body` with each reference of a live object, by its header's layout; see
+  /// `ObjectLayout.visitReferences`. Neither the object nor its layout is retained.
+  package func visitReferences(
+    ofObjectAt target: UnsafeRawPointer, _ body: (Reference) throws(ContainerError) -> Void
+  ) throws(ContainerError) {
+    try unmanagedLayout(ofObjectAt: target).borrowed { layout throws(ContainerError) in
+      try layout.visitReferences(of: target, body)
+    }
+  }
+
+  /// The same without counting: the layout lives as long as the catalog.
+  package func unmanagedLayout(
+    ofObjectAt target: UnsafeRawPointer
+  ) throws(ContainerError) -> Unmanaged<ObjectLayout> {
     let header = target.load(as: UInt.self)
     let place = recent + Int((header >> 4) ^ (header >> 14)) & (Self.recentCount - 1)
-    if place.pointee.header == header, let layout = place.pointee.layout {
-      return layout.takeUnretainedValue()
-    }
+    if place.pointee.header == header, let layout = place.pointee.layout { return layout }
+    return .passUnretained(try newLayout(ofObjectAt: target, noting: place))
+  }
+
+  private func newLayout(
+    ofObjectAt target: UnsafeRawPointer, noting place: UnsafeMutablePointer<Recent>
+  ) throws(ContainerError) -> ObjectLayout {
+    let header = target.load(as: UInt.self)
     let metadata = Metadata(target.load(as: UnsafeRawPointer.self))
     switch metadata.kind {
     case .classType:

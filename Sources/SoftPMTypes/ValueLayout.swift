@@ -17,6 +17,20 @@ final class ValueLayout {
   struct Run: Equatable {
     var offset: Int
     var count: Int
+
+    /// Most runs are a few numbers: too little for a call of `memcpy`.
+    @inline(__always)
+    func copy(from value: UnsafeRawPointer, to image: UnsafeMutableRawPointer) {
+      guard count & 7 == 0, count <= 64 else {
+        return (image + offset).copyMemory(from: value + offset, byteCount: count)
+      }
+      var place = offset
+      while place < offset + count {
+        (image + place).storeBytes(
+          of: (value + place).loadUnaligned(as: UInt64.self), as: UInt64.self)
+        place += 8
+      }
+    }
   }
 
   /// A strong reference that is zero or an object whose header tells its type.
@@ -140,8 +154,10 @@ final class ValueLayout {
     }
   }
 
-  /// Offsets of plain object pointers.
+  /// Offsets of plain object pointers, in memory that lives as long as the layout.
   var objectOffsets: UnsafeBufferPointer<Int> { plan.objectOffsets }
+  /// Plain bytes, in memory that lives as long as the layout.
+  var runs: UnsafeBufferPointer<Run> { plan.runs }
 
   /// Nothing to visit: no reference, nothing to refuse.
   var isUnvisited: Bool { objects.isEmpty && visitedForms.isEmpty }
@@ -208,8 +224,9 @@ extension ValueLayout {
         Reference(target: target, layout: nil, strength: .strong, slotOffset: slot + offset))
     }
     for place in plan.forms {
-      try place.form.takeUnretainedValue().visit(
-        value + place.offset, at: slot + place.offset, in: site, body)
+      try place.form.borrowed { form throws(ContainerError) in
+        try form.visit(value + place.offset, at: slot + place.offset, in: site, body)
+      }
     }
   }
 
@@ -218,9 +235,7 @@ extension ValueLayout {
     _ value: UnsafeRawPointer, into image: UnsafeMutableRawPointer, at slot: Int, in site: Site,
     _ context: any ImageContext
   ) throws(ContainerError) {
-    for run in plan.runs {
-      (image + run.offset).copyMemory(from: value + run.offset, byteCount: run.count)
-    }
+    for run in plan.runs { run.copy(from: value, to: image) }
     for offset in plan.objectOffsets {
       let word = value.load(fromByteOffset: offset, as: UInt.self)
       guard let target = UnsafeRawPointer(bitPattern: word) else { continue }
@@ -228,9 +243,11 @@ extension ValueLayout {
       image.storeBytes(of: UInt(home.rawValue), toByteOffset: offset, as: UInt.self)
     }
     for special in plan.allForms {
-      try special.form.takeUnretainedValue().write(
-        value + special.offset, into: image + special.offset, at: slot + special.offset,
-        in: site, context)
+      try special.form.borrowed { form throws(ContainerError) in
+        try form.write(
+          value + special.offset, into: image + special.offset, at: slot + special.offset,
+          in: site, context)
+      }
     }
   }
 
@@ -283,11 +300,6 @@ extension Site {
     if let home = context.homeAddress(of: target, layout: targetLayout, strength: strength) {
       return home
     }
-    throw refusal(
-      Refusal(
-        code: .concurrentMutation,
-        "This reference was not there when the container's members were found.",
-        remedy: "Change the graph only inside `update`, or not while a point is made."),
-      at: slot)
+    throw refusal(.unfoundReference, at: slot)
   }
 }

@@ -97,6 +97,32 @@ func measureAll() throws {
     return sum
   }
   for (name, targets) in [("plain", plainTargets), ("rich", richTargets)] {
+    try measure("visit of a \(name) object, by the catalog", count: count) {
+      var sum = 0
+      for target in targets {
+        try catalog.visitReferences(ofObjectAt: target) {
+          (_: Reference) throws(ContainerError) in sum += 1
+        }
+      }
+      return sum
+    }
+    let layout = try catalog.layout(ofObjectAt: targets[1])
+    try measure("visit of a \(name) object, layout known", count: count) {
+      var sum = 0
+      for target in targets {
+        try layout.visitReferences(of: target) {
+          (_: Reference) throws(ContainerError) in sum += 1
+        }
+      }
+      return sum
+    }
+    try measure("image of a \(name) object, layout known", count: count) {
+      for target in targets {
+        try layout.writeImage(
+          of: target, into: image, capacity: 4096, strong: 1, unowned: 0, context)
+      }
+      return targets.count
+    }
     try measure("visit of a \(name) object", count: count) {
       var sum = 0
       for target in targets {
