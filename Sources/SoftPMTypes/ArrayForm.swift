@@ -23,6 +23,8 @@ final class ArrayForm: FieldForm {
     self.catalog = catalog
   }
 
+  override var isSelfContained: Bool { true }
+
   private func layout(of storage: UnsafeRawPointer) -> ObjectLayout? {
     storage.load(as: UInt.self) == staticStorage
       ? catalog.arrayStorageLayout(ofElement: element) : nil
@@ -49,6 +51,12 @@ final class ArrayForm: FieldForm {
     }
     if storage == empty {
       image.storeBytes(of: WellKnown.emptyArray.word(context.home), as: UInt.self)
+      return
+    }
+    // Storage that is found without its layout is not the binary's, and may be gone by now if the
+    // image is made from a copy: it is not read.
+    if let home = context.homeAddress(of: storage, layout: nil, strength: .strong) {
+      image.storeBytes(of: UInt(home.rawValue), as: UInt.self)
       return
     }
     let home = try site.home(of: storage, layout(of: storage), .strong, at: slot, context)
@@ -79,6 +87,8 @@ final class ArraySliceForm: FieldForm {
   private unowned(unsafe) let catalog: TypeCatalog
   private let array: ArrayForm
   private let empty = UnsafeRawPointer(softpm_runtime_empty_array()!)
+
+  override var isSelfContained: Bool { true }
 
   init(element: Metadata, catalog: TypeCatalog) {
     self.element = element

@@ -7,7 +7,7 @@ import SoftPMBase
 extension Unmanaged {
   /// Calls `body` with the object, which the caller knows to be held meanwhile.
   @inline(__always)
-  func borrowed(
+  package func borrowed(
     _ body: (Instance) throws(ContainerError) -> Void
   ) throws(ContainerError) {
     // `_withUnsafeGuaranteedRef` does not pass typed errors through.

@@ -60,6 +60,10 @@ final class EnumForm: FieldForm {
     payloads.contains { $0.boxed != nil || !($0.payload?.isUnvisited ?? true) }
   }
 
+  override var isSelfContained: Bool {
+    payloads.allSatisfy { $0.payload?.isSelfContained ?? true }
+  }
+
   private func tag(of value: UnsafeRawPointer) -> Int {
     Int(softpm_runtime_enum_tag(value, metadata.address))
   }

@@ -7,6 +7,9 @@ import SoftPMBase
 class FieldForm {
   /// False where a value can hold neither a reference nor anything to refuse.
   var isVisited: Bool { true }
+  /// Whether an image can be made from a copy of the value's bytes, while the original changes:
+  /// nothing is read but the value, what never changes, and where members live.
+  var isSelfContained: Bool { !isVisited }
 
   func visit(
     _ value: UnsafeRawPointer, at slot: Int, in site: Site, _ body: ReferenceVisitor
@@ -202,6 +205,7 @@ final class FixedArrayForm: FieldForm {
   }
 
   override var isVisited: Bool { !element.isUnvisited }
+  override var isSelfContained: Bool { element.isSelfContained }
 
   override func visit(
     _ value: UnsafeRawPointer, at slot: Int, in site: Site, _ body: ReferenceVisitor

@@ -46,6 +46,8 @@ package final class ObjectLayout {
   let key: Key?
   /// Offsets of all references, where an instance has only plain nullable object pointers.
   package let directStrongOffsets: [Int]?
+  /// The layout's number in the type table of the one container that uses its catalog, once known.
+  package var knownTypeIndex: UInt32?
 
   init(_ form: Form, key: Key?, typeName: String) {
     self.form = form
@@ -70,9 +72,41 @@ package final class ObjectLayout {
     return layout.objectOffsets
   }
 
+  /// Where all references are, if they are plain pointers.
+  var directPlan: DirectPlan? {
+    switch form {
+    case .instance(let layout) where layout.visitedForms.isEmpty:
+      DirectPlan(offsets: layout.objectOffsets)
+    case .array(let element) where element.visitedForms.isEmpty:
+      DirectPlan(
+        offsets: element.objectOffsets, first: ArrayBits.elementsOffset(element.alignmentMask),
+        stride: element.stride)
+    case .table(let table) where table.key.isUnvisited && (table.value?.isUnvisited ?? true):
+      DirectPlan(offsets: UnsafeBufferPointer(start: nil, count: 0))
+    case .string: DirectPlan(offsets: UnsafeBufferPointer(start: nil, count: 0))
+    default: nil
+    }
+  }
+
+  /// Whether the image can be made from a copy of the cell's bytes; see `FieldForm`.
+  package private(set) lazy var isSelfContained: Bool = {
+    switch form {
+    case .instance(let layout), .array(let layout), .box(let layout), .errorBox(let layout):
+      layout.isSelfContained
+    case .table(let table): table.key.isSelfContained && (table.value?.isSelfContained ?? true)
+    case .string, .literal, .bytes: true
+    case .dataStorage: false
+    }
+  }()
+
   /// The image has no object header.
   package var isRaw: Bool {
     if case .bytes = form { true } else { false }
+  }
+
+  /// The header of whatever has this layout names it, so that nobody need remember it.
+  package var isNamedByHeader: Bool {
+    if case .string = form { true } else { false }
   }
 
   /// The target is the text of a string literal, in the program's binary.

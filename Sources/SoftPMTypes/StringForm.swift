@@ -76,6 +76,8 @@ final class StringForm: FieldForm {
       address + StringBits.bytesOffset, count: Int(countWord & StringBits.countMask))
   }
 
+  override var isSelfContained: Bool { true }
+
   private static let bridged = Refusal(
     "This string's content belongs to another library.", remedy: "Store a copy: String(text).")
 
@@ -163,6 +165,8 @@ final class SubstringForm: FieldForm {
   }
 
   private static let baseOffset = 16
+
+  override var isSelfContained: Bool { true }
 
   override func visit(
     _ value: UnsafeRawPointer, at slot: Int, in site: Site, _ body: ReferenceVisitor

@@ -21,6 +21,8 @@ final class TableForm: FieldForm {
     emptyCode = isDictionary ? .emptyDictionary : .emptySet
   }
 
+  override var isSelfContained: Bool { true }
+
   private func storage(
     _ value: UnsafeRawPointer, at slot: Int, in site: Site
   ) throws(ContainerError) -> UnsafeRawPointer? {

@@ -23,6 +23,7 @@ package final class TypeCatalog {
     /// Held by `instances`.
     var layout: Unmanaged<ObjectLayout>?
     var offsets: UnsafeBufferPointer<Int>?
+    var plan: DirectPlan?
   }
 
   private enum Entry {
@@ -75,7 +76,8 @@ package final class TypeCatalog {
     case .classType:
       let layout = try instanceLayout(of: metadata)
       place.pointee = Recent(
-        header: header, layout: .passUnretained(layout), offsets: layout.directOffsets)
+        header: header, layout: .passUnretained(layout), offsets: layout.directOffsets,
+        plan: layout.directPlan)
       return layout
     case .errorBox:
       return errorBoxLayout(
@@ -100,6 +102,18 @@ package final class TypeCatalog {
     let place = recent + Int((header >> 4) ^ (header >> 14)) & (Self.recentCount - 1)
     guard place.pointee.header == header else { return nil }
     return place.pointee.offsets
+  }
+
+  /// The same for arrays of such references too, and for what holds none; nil where the object's
+  /// class has not been met, or has references that need a closer look.
+  ///
+  /// Reads one word of the target and calls nothing: also for memory whose content is not certain.
+  @inline(__always)
+  package func directPlan(ofObjectAt target: UnsafeRawPointer) -> DirectPlan? {
+    let header = target.load(as: UInt.self)
+    let place = recent + Int((header >> 4) ^ (header >> 14)) & (Self.recentCount - 1)
+    guard place.pointee.header == header else { return nil }
+    return place.pointee.plan
   }
 
   package func layout(ofInstancesOf type: AnyClass) throws(ContainerError) -> ObjectLayout {

@@ -159,6 +159,8 @@ final class ValueLayout {
   /// Plain bytes, in memory that lives as long as the layout.
   var runs: UnsafeBufferPointer<Run> { plan.runs }
 
+  /// An image can be made from a copy of the value.
+  private(set) lazy var isSelfContained: Bool = forms.allSatisfy(\.form.isSelfContained)
   /// Nothing to visit: no reference, nothing to refuse.
   var isUnvisited: Bool { objects.isEmpty && visitedForms.isEmpty }
   /// All of the stride is plain bytes: consecutive values may be copied as one.

@@ -14,32 +14,69 @@ struct PointOutcome: Sendable {
 extension ContainerCore {
   /// Makes a persistence point: the state at the call, fixed before it returns.
   ///
-  /// For now the simplest honest way: everything is traced, everything is taken to be dirty, and
-  /// tracing and imaging happen under the lock.
+  /// Under the lock it is found what changed, and the bytes of that are copied. Images, comparing
+  /// and writing come after.
   func persist(label: String?) throws(ContainerError) -> PointOutcome {
     try requireOpen()
     try store.requireWritable()
     lock.requireNotUpdating(for: "persist")
     if let label { try Self.check(label) }
     waitForRoomInFlight()
+    let taken = try takeLocked(isLabelled: label != nil)
+    defer { pointMutex.unlock() }
+    do throws(ContainerError) {
+      return try commit(try taken(), label: label)
+    } catch {
+      // What was found to have changed is not on its way: the next point looks at everything.
+      line.membership = nil
+      throw error
+    }
+  }
+
+  /// Fixes the state under the lock. The result, for after it, makes the images; `pointMutex` is
+  /// held from then on.
+  private func takeLocked(
+    isLabelled: Bool
+  ) throws(ContainerError) -> () throws(ContainerError) -> Taken {
     let clock = ContinuousClock()
     lock.lockShared()
+    defer { lock.unlockShared() }
     let started = clock.now
     pointMutex.lock()
-    defer { pointMutex.unlock() }
-    var taken: Taken
     do throws(ContainerError) {
       try requireOpen()
       if let error = takeUntold() { throw error }
       try repairLine()
-      taken = try takeImages(comparingWith: line.stored)
+      let makesVersion = isLabelled || line.mustCommit
+      guard DiscoveryMode.current != .full else {
+        var taken = try takeEverything(comparingWith: line.rebuilt ?? line.stored)
+        if line.rebuilt != nil,
+          makesVersion || !taken.changed.isEmpty || !taken.removed.isEmpty
+        {
+          taken = try takeEverything(comparingWith: line.stored)
+        }
+        taken.statistics.stall = clock.now - started
+        return { () throws(ContainerError) in taken }
+      }
+      var fixed = try fix(makesVersion: makesVersion)
+      fixed.statistics.stall = clock.now - started
+      return { () throws(ContainerError) in try self.finishUnlocked(&fixed) }
     } catch {
-      lock.unlockShared()
+      pointMutex.unlock()
       throw error
     }
-    taken.statistics.stall = clock.now - started
-    lock.unlockShared()
-    return try commit(taken, label: label)
+  }
+
+  private func finishUnlocked(_ fixed: inout Fixed) throws(ContainerError) -> Taken {
+    do throws(ContainerError) {
+      return try finish(&fixed)
+    } catch {
+      // The same error again, with the path from the root, unless the program has mended it.
+      lock.lockShared()
+      defer { lock.unlockShared() }
+      _ = try takeEverything(comparingWith: [:])
+      throw error
+    }
   }
 
   static func check(_ label: String) throws(ContainerError) {
@@ -57,72 +94,31 @@ extension ContainerCore {
     var statistics = taken.statistics
     let metadata = ContainerMetadata(
       home: arena.home, addressSpace: arena.addressSpace, root: taken.root,
-      typeTableBytes: taken.types.encoded().count, seeds: .current, attributes: attributes,
+      typeTableBytes: line.storedTypes.byteCount, seeds: .current, attributes: attributes,
       exclusions: line.exclusions
     ).encoded()
-    let digests = taken.images.digests
-    if let version = line.version, label == nil, !line.mustCommit,
-      isUnchanged(digests, metadata)
+    if let version = line.version, label == nil, !line.mustCommit, taken.changed.isEmpty,
+      taken.removed.isEmpty, line.rebuilt != nil || metadata == line.metadata
     {
-      line.homes.endTrace(in: arena)
       state.withLock { $0.statistics.pointsUnchanged += 1 }
       return PointOutcome(version: version, commit: nil, statistics: statistics)
     }
     let commit = try store.chunks.commit(
       CommitRequest(
-        container: number, parent: line.version, chunks: taken.images.changed,
-        images: taken.images.images.pageBuffer(),
-        digests: taken.images.changed.map { digests[$0] ?? .zero },
-        removed: line.stored.keys.filter { digests[$0] == nil }.sorted(), metadata: metadata,
-        label: label, objectCount: taken.memberCount))
-    line.homes.endTrace(in: arena)
+        container: number, parent: line.version, chunks: taken.changed.map(\.chunk),
+        images: taken.images, digests: taken.changed.map(\.digest), removed: taken.removed,
+        metadata: metadata, label: label, objectCount: taken.memberCount))
     line.version = commit.version
-    line.stored = digests
+    for (chunk, digest) in taken.changed { line.stored[chunk] = digest }
+    for chunk in taken.removed { line.stored[chunk] = nil }
     line.rebuilt = nil
     line.mustCommit = false
     line.metadata = metadata
-    line.types = taken.types
     line.memberCount = taken.memberCount
-    statistics.writtenChunks = taken.images.changed.count
+    statistics.writtenChunks = taken.changed.count
     statistics.writtenBytes = commit.writtenBytes
     note(commit, memberCount: taken.memberCount)
     return PointOutcome(version: commit.version, commit: commit, statistics: statistics)
-  }
-
-  private func isUnchanged(_ digests: [ChunkIndex: Digest], _ metadata: [UInt8]) -> Bool {
-    digests == (line.rebuilt ?? line.stored) && (line.rebuilt != nil || metadata == line.metadata)
-  }
-
-  // MARK: Images
-
-  struct Taken {
-    var images: ImageMaker.Result
-    var types: TypeTable
-    var root: ArenaAddress
-    var memberCount: Int
-    var statistics: PointStatistics
-  }
-
-  /// Traces everything and makes all images. The caller holds the lock.
-  func takeImages(
-    comparingWith stored: [ChunkIndex: Digest]
-  ) throws(ContainerError) -> Taken {
-    arena.beginQuarantine()
-    defer { arena.endQuarantine() }
-    let trace = FullTrace(catalog: line.catalog, expecting: line.memberCount)
-    try trace.run(from: UnsafeRawPointer(Unmanaged.passUnretained(rootBox).toOpaque()))
-    let placement = try Placement(of: trace.members, in: arena, homes: &line.homes)
-    let maker = ImageMaker(
-      arena: arena, trace: trace, placement: placement, types: line.types, stored: stored)
-    let (images, types) = try maker.make()
-    var statistics = PointStatistics()
-    statistics.dirtyChunks = images.digests.count
-    statistics.objectsScanned = trace.members.count
-    statistics.objectsNew = max(0, trace.members.count - line.memberCount)
-    statistics.foreignBytes = placement.foreignBytes
-    return Taken(
-      images: images, types: types, root: placement.places[0].home,
-      memberCount: trace.members.count, statistics: statistics)
   }
 
   // MARK: Points in flight
@@ -179,6 +175,7 @@ extension ContainerCore {
     line.version = durable
     line.stored = stored
     line.rebuilt = nil
+    line.membership = nil
     // A line that was switched to and has no version of its own yet must still get one.
     line.mustCommit = try durable != store.chunks.versions(of: number).last?.id
     follow(lineFrom: durable)

@@ -18,6 +18,7 @@ extension ContainerCore {
     // The old line's points go on to be durable, or tell whoever waits for them.
     for commit in state.withLock({ $0.inFlight }) { try? commit.wait() }
     follow(lineFrom: version)
+    line.endTracking()
     line.homes.giveBack(to: arena)
     let old = LettingGo(catalog: line.catalog, arena: arena)
     let oldBox = rootBox

@@ -51,8 +51,16 @@ final class ContainerCore: @unchecked Sendable {
     /// hash tables were rebuilt.
     var rebuilt: [ChunkIndex: Digest]?
     var metadata: [UInt8] = []
+    /// Grows only, also by points that failed: numbers of types never change their meaning.
     var types = TypeTable()
-    var homes = ForeignHomes()
+    /// Types, and bytes of their table, in what was handed to the store last.
+    var storedTypes: (count: Int, byteCount: Int) = (0, 0)
+    let homes = ForeignHomes()
+    /// The members at the last point; nil where nothing is known of them, and all are looked at.
+    var membership: Membership?
+    /// Sees what is written from the last point on.
+    var tracking: Tracking?
+    let copies = PointCopies()
     /// What is left out; the layouts of `catalog` follow it.
     private(set) var exclusions: ExclusionSet
     private(set) var catalog: TypeCatalog
@@ -66,9 +74,17 @@ final class ContainerCore: @unchecked Sendable {
       catalog = TypeCatalog(exclusions: exclusions)
     }
 
+    /// Before the arena's memory is given back.
+    mutating func endTracking() {
+      tracking?.tracker.stop()
+      tracking = nil
+      membership = nil
+    }
+
     mutating func exclude<Root, Value>(_ field: KeyPath<Root, Value>) throws(ContainerError) {
       try exclusions.exclude(field)
       catalog = TypeCatalog(exclusions: exclusions)
+      membership = nil
     }
   }
 
@@ -146,6 +162,7 @@ final class ContainerCore: @unchecked Sendable {
     let failure = drain()
     store.forget(self)
     clock.stop()
+    line.endTracking()
     line.homes.giveBack(to: arena)
     LettingGo(catalog: line.catalog, arena: arena).run(from: rootBox)
     // Nothing of the arena is left in use here: it goes when the program's last object in it does.

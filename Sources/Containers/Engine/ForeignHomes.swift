@@ -7,9 +7,14 @@ struct MemberKey: Hashable {
   private let address: UInt
   private let form: ObjectIdentifier?
 
+  init(_ address: UInt, _ told: ObjectLayout?) {
+    self.address = address
+    // Raw bytes are told by whoever owns them, with a layout made for the occasion.
+    form = told.flatMap { $0.isRaw || $0.isNamedByHeader ? nil : ObjectIdentifier($0) }
+  }
+
   init(_ member: Member) {
-    address = UInt(bitPattern: member.target)
-    form = member.key.map { ObjectIdentifier($0) }
+    self.init(UInt(bitPattern: member.target), member.key)
   }
 }
 
@@ -18,8 +23,8 @@ struct MemberKey: Hashable {
 /// 1. A home belongs to an address, not to an object. Where an object died and another took its
 ///    address, the other takes over the home if it fits: what is stored depends on what is
 ///    reachable now, so nothing is confused, and the image of what stayed does not move.
-/// 2. A home that a whole trace did not use is given back; after a failed trace all are kept.
-struct ForeignHomes {
+/// 2. A home that nobody uses any more is given back; after a failed trace all are kept.
+final class ForeignHomes {
   struct Home {
     var start: UInt
     var byteCount: Int
@@ -32,12 +37,16 @@ struct ForeignHomes {
 
   var count: Int { homes.count }
 
-  mutating func beginTrace() {
+  func beginTrace() {
     trace += 1
   }
 
-  mutating func home(
-    for key: MemberKey, byteCount: Int, isRaw: Bool, in arena: Arena
+  func home(of key: MemberKey) -> Home? { homes[key] }
+
+  /// The home for `byteCount` bytes that lie at an address; large enough for all that its cell can
+  /// come to hold, so that an array that grows in place does not outgrow it.
+  func home(
+    for key: MemberKey, at address: UInt, byteCount: Int, isRaw: Bool, in arena: Arena
   ) throws(ContainerError) -> Home {
     if var home = homes[key] {
       if home.byteCount >= byteCount, home.isRaw == isRaw {
@@ -48,7 +57,11 @@ struct ForeignHomes {
       arena.releaseCell(home.start)
       homes[key] = nil
     }
-    let start = try arena.reserveCell(byteCount: byteCount, isRaw: isRaw)
+    var room = byteCount
+    if let cell = Heap.cell(containing: address), cell.start == address {
+      room = max(room, cell.byteCount)
+    }
+    let start = try arena.reserveCell(byteCount: room, isRaw: isRaw)
     guard let cell = arena.cell(containing: start) else {
       misuse("the arena does not know a cell that it has just reserved")
     }
@@ -57,8 +70,14 @@ struct ForeignHomes {
     return home
   }
 
+  /// Gives back the home of what is no member any more.
+  func remove(_ key: MemberKey, from arena: Arena) {
+    guard let home = homes.removeValue(forKey: key) else { return }
+    arena.releaseCell(home.start)
+  }
+
   /// Gives back the homes that the trace just completed did not use.
-  mutating func endTrace(in arena: Arena) {
+  func endTrace(in arena: Arena) {
     let unused = homes.filter { $0.value.usedByTrace != trace }
     for (key, home) in unused {
       arena.releaseCell(home.start)
@@ -67,7 +86,7 @@ struct ForeignHomes {
   }
 
   /// Gives back all: the container lets go of the arena, which returns when it is empty.
-  mutating func giveBack(to arena: Arena) {
+  func giveBack(to arena: Arena) {
     for home in homes.values { arena.releaseCell(home.start) }
     homes.removeAll()
   }

@@ -19,7 +19,7 @@ struct Placement {
   private let arena: Arena
 
   init(
-    of members: [Member], in arena: Arena, homes: inout ForeignHomes
+    of members: [Member], in arena: Arena, homes: ForeignHomes
   ) throws(ContainerError) {
     self.arena = arena
     hasDisplaced = [Bool](repeating: false, count: arena.chunkCount)
@@ -32,7 +32,8 @@ struct Placement {
       }
       let needed = member.layout.byteCount(of: member.target)
       let home = try homes.home(
-        for: MemberKey(member), byteCount: needed, isRaw: member.layout.isRaw, in: arena)
+        for: MemberKey(member), at: UInt(bitPattern: member.target), byteCount: needed,
+        isRaw: member.layout.isRaw, in: arena)
       foreignBytes += needed
       places.append(Place(home: arena.home(of: home.start), byteCount: home.byteCount))
       let address = UInt(bitPattern: member.target)

@@ -159,6 +159,7 @@ struct Restored {
     line.stored = restoration.digests
     line.metadata = try chunks.metadata(of: version)
     line.types = restoration.types
+    line.storedTypes = (restoration.types.count, restoration.metadata.typeTableBytes)
     line.memberCount = restoration.memberCount
     self.line = line
     arena = restoration.arena
@@ -205,8 +206,14 @@ extension ContainerCore {
   /// After hash tables were rebuilt under this process's seeds: remembers what unchanged chunks
   /// look like now, so that the rebuilding alone makes no version.
   func rememberRebuiltImages() throws(ContainerError) {
-    let taken = try takeImages(comparingWith: [:])
-    line.homes.endTrace(in: arena)
-    line.rebuilt = taken.images.digests
+    guard DiscoveryMode.current != .full else {
+      let taken = try takeEverything(comparingWith: [:])
+      line.rebuilt = Dictionary(uniqueKeysWithValues: taken.changed.map { ($0.chunk, $0.digest) })
+      return
+    }
+    var fixed = try fix(makesVersion: false)
+    fixed = try imageAll(fixed.membership, comparingWith: [:])
+    line.rebuilt = Dictionary(
+      uniqueKeysWithValues: fixed.imager.changed.map { ($0.chunk, $0.digest) })
   }
 }

@@ -40,6 +40,13 @@ public struct VerifyReport: Sendable {
 public struct PointStatistics: Sendable, Hashable {
   /// How long the container's lock was held.
   public var stall: Duration = .zero
+  /// The parts of the stall: asking the tracker what was written, finding the members that
+  /// changed, came and went, copying their bytes aside.
+  public var collecting: Duration = .zero
+  public var discovering: Duration = .zero
+  public var copying: Duration = .zero
+  /// After the stall: making images and comparing them with the stored ones.
+  public var imaging: Duration = .zero
   /// Chunks that may have changed.
   public var dirtyChunks = 0
   /// Chunks whose image differed from the stored one.
@@ -65,6 +72,9 @@ public struct ContainerStatistics: Sendable {
   public var pointsMade = 0
   /// Points that found nothing to write.
   public var pointsUnchanged = 0
+  /// Points that looked at all objects, as the first one does; the others look at what was
+  /// written.
+  public var pointsLookingAtAll = 0
   /// Points whose version is not yet durable.
   public var pointsInFlight = 0
   public var bytesWritten = 0

@@ -1,0 +1,183 @@
+import SoftPMBase
+import SoftPMHeap
+import SoftPMStore
+import SoftPMTypes
+
+/// Makes the images of chunks, from live memory or from copies of it.
+///
+/// 1. Images start as zeros and receive live fields only: no padding, no spare capacity, no
+///    address of this process reaches the store.
+/// 2. An image depends on the members and their contents alone, so an unchanged chunk has an
+///    unchanged digest and is not written again.
+/// 3. The membership does not change while images are made: a container's points are made one at
+///    a time.
+final class ChunkImager: ImageContext {
+  /// The chunks that differ from what the store has.
+  private(set) var changed: [(chunk: ChunkIndex, digest: Digest)] = []
+  /// All that were imaged.
+  private(set) var imaged: Set<ChunkIndex> = []
+  /// One after another, in the order of `changed`.
+  private(set) var images: PageBuffer
+  var types: TypeTable
+
+  private let membership: Membership
+  private let chunkSize: Int
+  private let known: (ChunkIndex) -> Digest?
+  private var used = 0
+
+  var home: ArenaAddress { membership.arena.home }
+
+  /// `known` is what the store, or whoever asks for a comparison, has of a chunk. There is room
+  /// for `chunkCount` images.
+  init(
+    _ membership: Membership, types: TypeTable, chunkCount: Int,
+    known: @escaping (ChunkIndex) -> Digest?
+  ) {
+    self.membership = membership
+    self.types = types
+    self.known = known
+    chunkSize = membership.arena.chunkSize.rawValue
+    images = PageBuffer(byteCount: chunkCount * chunkSize, zeroed: false)
+  }
+
+  /// How many chunks the image of a chunk's members takes; 0 where it has none, or belongs to a
+  /// run that begins elsewhere.
+  static func extent(of chunk: ChunkIndex, in membership: Membership) -> Int {
+    guard Int(chunk.rawValue) < membership.bookCount else { return 0 }
+    let book = membership.books[Int(chunk.rawValue)]
+    guard book.memberCount > 0, book.kind != .continuation else { return 0 }
+    return book.kind.isLarge ? Int(book.run) : 1
+  }
+
+  /// Images a chunk or large run whose bytes are at `copy`, or in their places where that is nil.
+  func make(_ chunk: ChunkIndex, from copy: UnsafeRawPointer?) throws(ContainerError) {
+    let index = Int(chunk.rawValue)
+    let book = membership.books[index]
+    guard let header = ChunkHeader(book, chunkSize: chunkSize), let records = book.records else {
+      misuse("\(chunk) has members and no shape")
+    }
+    let extent = header.chunkCount * chunkSize
+    makeRoom(for: extent)
+    let image = UnsafeMutableRawBufferPointer(rebasing: images.bytes[used..<used + extent])
+    guard let start = image.baseAddress else { misuse("an image of no bytes") }
+    image.initializeMemory(as: UInt8.self, repeating: 0)
+    header.write(into: image)
+    let first = UInt(index) << membership.chunkShift
+    let capacity =
+      book.kind.isLarge ? extent - membership.lead : Int(book.cellBytes)
+    for cell in 0..<Int(book.cellCount) where records[cell].isPresent {
+      let offset = membership.lead + cell * Int(book.cellBytes)
+      let member = MemberID(UInt32((first + UInt(offset)) >> MemberID.unitShift))
+      ChunkHeader.mark(memberAt: offset, in: image, chunkSize: chunkSize)
+      let source = copy.map { $0 + offset } ?? membership.pointer(to: member)
+      try write(member, records[cell], at: source, into: start + offset, capacity: capacity)
+    }
+    for part in 0..<header.chunkCount {
+      note(ChunkIndex(chunk.rawValue + UInt32(part)), partAt: part * chunkSize, of: image)
+    }
+  }
+
+  @inline(__always)
+  private func write(
+    _ member: MemberID, _ record: CellRecord, at source: UnsafeRawPointer,
+    into image: UnsafeMutableRawPointer, capacity: Int
+  ) throws(ContainerError) {
+    let strong =
+      record.inDegree < CellRecord.many ? Int(record.inDegree) : membership.inDegree(of: member)
+    let unowned =
+      membership.loose.isEmpty
+      ? 0 : membership.loose.unownedCount(to: membership.address(of: member))
+    if !membership.told.isEmpty, let layout = membership.told[member] {
+      return try layout.writeImage(
+        of: source, into: image, capacity: capacity, strong: UInt32(strong),
+        unowned: UInt32(unowned), self)
+    }
+    let layout = try membership.catalog.unmanagedLayout(ofObjectAt: source)
+    try layout.borrowed { layout throws(ContainerError) in
+      try layout.writeImage(
+        of: source, into: image, capacity: capacity, strong: UInt32(strong),
+        unowned: UInt32(unowned), self)
+    }
+  }
+
+  /// Keeps an image that differs from the known one; the next takes the place of one that does not.
+  private func note(
+    _ chunk: ChunkIndex, partAt offset: Int, of image: UnsafeMutableRawBufferPointer
+  ) {
+    let part = UnsafeRawBufferPointer(rebasing: image[offset..<offset + chunkSize])
+    let digest = Checksum.digest(part)
+    imaged.insert(chunk)
+    guard known(chunk) != digest else { return }
+    changed.append((chunk, digest))
+    let target = images.bytes.baseAddress.unsafelyUnwrapped + used
+    if UnsafeRawPointer(target) != part.baseAddress {
+      target.copyMemory(from: part.baseAddress.unsafelyUnwrapped, byteCount: chunkSize)
+    }
+    used += chunkSize
+  }
+
+  private func makeRoom(for byteCount: Int) {
+    guard used + byteCount > images.byteCount else { return }
+    let larger = PageBuffer(byteCount: (used + byteCount) * 3 / 2, zeroed: false)
+    larger.bytes.copyMemory(from: UnsafeRawBufferPointer(rebasing: images.bytes[..<used]))
+    images = larger
+  }
+
+  /// Images the type table, in chunks above those of the arena.
+  func makeTypeTable(_ bytes: [UInt8]) {
+    for (part, start) in stride(from: 0, to: bytes.count, by: chunkSize).enumerated() {
+      makeRoom(for: chunkSize)
+      let image = UnsafeMutableRawBufferPointer(rebasing: images.bytes[used..<used + chunkSize])
+      image.initializeMemory(as: UInt8.self, repeating: 0)
+      image.copyBytes(from: bytes[start..<min(start + chunkSize, bytes.count)])
+      note(.typeTable(part: part), partAt: 0, of: image)
+    }
+  }
+
+  /// Puts `changed` and `images` in ascending order: some images are made under the lock, and the
+  /// others after it.
+  func sort() {
+    let order = changed.indices.sorted { changed[$0].chunk < changed[$1].chunk }
+    guard order != Array(changed.indices) else { return }
+    let sorted = PageBuffer(byteCount: images.byteCount, zeroed: false)
+    for (position, place) in order.enumerated() {
+      let image = images.bytes[place * chunkSize..<(place + 1) * chunkSize]
+      (sorted.bytes.baseAddress.unsafelyUnwrapped + position * chunkSize).copyMemory(
+        from: image.base.baseAddress.unsafelyUnwrapped + image.startIndex, byteCount: chunkSize)
+    }
+    images = sorted
+    changed = order.map { changed[$0] }
+  }
+
+  // MARK: ImageContext
+
+  @inline(__always)
+  func homeAddress(
+    of target: UnsafeRawPointer, layout: ObjectLayout?, strength: Reference.Strength
+  ) -> ArenaAddress? {
+    membership.find(UInt(bitPattern: target), layout).map { membership.home(of: $0) }
+  }
+
+  func typeIndex(of layout: ObjectLayout) throws(ContainerError) -> UInt32 {
+    if let known = layout.knownTypeIndex { return known }
+    let index = try types.index(of: layout)
+    layout.knownTypeIndex = index
+    return index
+  }
+
+  func typeIndex(ofMetadata type: Any.Type) throws(ContainerError) -> UInt32 {
+    try types.index(of: type)
+  }
+}
+
+extension ChunkHeader {
+  /// The header that describes a chunk with such a book.
+  init?(_ book: ChunkBook, chunkSize: Int) {
+    switch book.kind {
+    case .none, .continuation: return nil
+    case .objects, .raw: self.init(.slab(cellBytes: Int(book.cellBytes), isRaw: book.kind.isRaw))
+    case .largeObject, .largeRaw:
+      self.init(.large(chunkCount: Int(book.run), isRaw: book.kind.isRaw))
+    }
+  }
+}

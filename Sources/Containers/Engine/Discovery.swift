@@ -1,0 +1,437 @@
+import SoftPMBase
+import SoftPMHeap
+import SoftPMTracking
+import SoftPMTypes
+
+/// Brings a membership up to date with what was written since the last point.
+///
+/// Looks at written members and at nothing else: at those whose references are plain pointers right
+/// away, by reading words and believing none of them, because such a member may have left the
+/// graph since and be in another thread's hands. All others are read only when it is certain that
+/// they are members still: every step from the root to them has been seen to be there.
+///
+/// 1. Old references go and new ones come as differences of lists; in-degrees follow.
+/// 2. Nothing that was no member is touched before a certain member refers to it.
+/// 3. A member that lost the reference from its parent is an orphan. Another certain member that
+///    came to refer to it is its new parent. Otherwise it is dead if nothing refers to it, and
+///    else judged with all that hang on it (`Discovery+Orphans`).
+/// 4. Whatever is too hard to tell is an error; the caller then builds the membership anew.
+final class Discovery {
+  let membership: Membership
+  private let dirty: DirtySet
+  private(set) var scannedCount = 0
+
+  /// Members without a parent, some of whom have found one since.
+  var orphans: [MemberID] = []
+  /// References to what was no member, in members that may not be certain.
+  private var pending: [(from: MemberID, slot: Int, address: UInt)] = []
+  /// Written members that need their layout to be read.
+  private var waiting: [MemberID] = []
+  /// Chunks that were divided anew: all of their old members are gone.
+  private var dissolved: Set<Int> = []
+  /// Members taken off the books; their numbers may have been given out again since.
+  private var removed: Set<MemberID> = []
+  private var path: [MemberID] = []
+  /// Steps from members towards the root that may still be taken before it is cheaper to build anew.
+  private var stepsLeft = 0
+
+  init(_ membership: Membership, dirty: DirtySet) {
+    self.membership = membership
+    self.dirty = dirty
+  }
+
+  /// On an error the membership is of no use any more.
+  func run() throws(ContainerError) {
+    membership.stamps.beginRound()
+    membership.notesArrivals = true
+    defer {
+      membership.notesArrivals = false
+      membership.arrivals.removeAll()
+    }
+    stepsLeft = 4 * membership.memberCount + 10_000
+    dissolveChanged()
+    try readWritten()
+    repeat {
+      try settle()
+      try judge()
+    } while membership.orphanCount > 0 || !waiting.isEmpty || !pending.isEmpty
+  }
+
+  /// Alternates between what depends on each other until nothing moves.
+  private func settle() throws(ContainerError) {
+    var before = -1
+    var after = 0
+    while before != after {
+      before = waiting.count + pending.count + membership.orphanCount
+      try readCertain()
+      try admitPending()
+      try membership.scanFresh()
+      try giveParents()
+      after = waiting.count + pending.count + membership.orphanCount
+    }
+  }
+
+  /// References into a chunk divided anew, from before that, count no more.
+  @inline(__always)
+  func isVoid(_ reference: MemberID, in member: MemberID) -> Bool {
+    !dissolved.isEmpty && !reference.isLoose && dissolved.contains(membership.chunk(of: reference))
+      && !membership.stamps.has(MemberStamps.scanned, member)
+  }
+
+  func remove(_ member: MemberID) {
+    dropReferences(of: member)
+    forget(member)
+  }
+
+  func dropReferences(of member: MemberID) {
+    for reference in membership.references(of: member)
+    where reference != .none && !isVoid(reference, in: member) {
+      membership.drop(reference, from: member) { orphans.append($0) }
+    }
+  }
+
+  func forget(_ member: MemberID) {
+    membership.forget(member)
+    removed.insert(member)
+  }
+}
+
+// MARK: - Chunks divided anew
+
+extension Discovery {
+  /// Forgets the members of written chunks whose cells are other ones than before. They were freed
+  /// one and all, or the chunk could not have been divided anew.
+  private func dissolveChanged() {
+    let membership = membership
+    let arena = membership.arena
+    let end = arena.base + UInt(membership.bookCount) << membership.chunkShift
+    dirty.forEachChunk(
+      from: arena.base, to: end, chunkBytes: arena.chunkSize.rawValue
+    ) { chunk in
+      let index = Int(chunk.rawValue)
+      guard index < membership.bookCount, membership.books[index].kind != .none,
+        !membership.books[index].matches(arena.shape(of: chunk))
+      else { return }
+      let isPart = membership.books[index].kind == .continuation
+      dissolve(isPart ? Int(membership.books[index].run) : index)
+    }
+  }
+
+  private func dissolve(_ head: Int) {
+    let membership = membership
+    for part in head..<head + max(1, Int(membership.books[head].run)) { dissolved.insert(part) }
+    let first = UInt(head) << (membership.chunkShift - MemberID.unitShift)
+    for cell in 0..<Int(membership.books[head].cellCount) {
+      guard let record = membership.books[head].records?[cell], record.isPresent else {
+        continue
+      }
+      let offset = membership.lead + cell * Int(membership.books[head].cellBytes)
+      remove(MemberID(UInt32(first + UInt(offset) >> MemberID.unitShift)))
+    }
+    membership.closeBook(ofChunk: head)
+  }
+}
+
+// MARK: - What was written
+
+extension Discovery {
+  private func readWritten() throws(ContainerError) {
+    let arena = membership.arena
+    let nursery = Heap.nurseryRange
+    try dirty.forEachRun { run throws(ContainerError) in
+      if arena.contains(run.start) {
+        try readArena(run.start - arena.base, run.end - arena.base)
+      } else if nursery.contains(run.start) {
+        try readNursery(run)
+      }
+    }
+    for member in membership.foreign.untracked {
+      membership.mark(membership.chunk(of: member))
+      wait(member)
+    }
+  }
+
+  private func readArena(_ start: UInt, _ end: UInt) throws(ContainerError) {
+    let chunkBytes = membership.chunkMask + 1
+    var from = start
+    while from < end {
+      let chunk = Int(from >> membership.chunkShift)
+      guard chunk < membership.bookCount else { return }
+      let chunkStart = UInt(chunk) << membership.chunkShift
+      let to = min(end, chunkStart + chunkBytes)
+      try readChunk(chunk, Int(from - chunkStart), Int(to - chunkStart))
+      from = to
+    }
+  }
+
+  /// The members that have bytes in a part of a chunk, which the caller names by offsets.
+  private func readChunk(_ chunk: Int, _ from: Int, _ to: Int) throws(ContainerError) {
+    let book = membership.books[chunk]
+    guard book.kind != .continuation else {
+      return try readChunk(Int(book.run), membership.lead, membership.lead + 1)
+    }
+    guard book.memberCount > 0, let records = book.records else { return }
+    let lead = membership.lead
+    guard to > lead else { return }
+    let first = book.cell(atOffset: max(0, from - lead))
+    let last = min(Int(book.cellCount) - 1, book.cell(atOffset: to - 1 - lead))
+    guard first <= last else { return }
+    let base = UInt(chunk) << membership.chunkShift
+    membership.mark(chunk)
+    for cell in first...last where records[cell].isPresent {
+      if let live = book.live, live[cell] != 0 { continue }
+      let offset = base + UInt(lead + cell * Int(book.cellBytes))
+      try read(MemberID(UInt32(offset >> MemberID.unitShift)))
+    }
+  }
+
+  private func readNursery(_ run: AddressRange) throws(ContainerError) {
+    let shift = ForeignMembers.pageShift
+    for page in run.start >> shift..<(run.end + 1 << shift - 1) >> shift {
+      for member in membership.foreign.onPage(page) where membership.isMember(member) {
+        membership.mark(membership.chunk(of: member))
+        let address = membership.address(of: member)
+        // What was freed has no bytes to read; whoever referred to it was written too.
+        guard let cell = Heap.cell(containing: address), cell.start == address else { continue }
+        try read(member)
+      }
+    }
+  }
+
+  @inline(__always)
+  private func read(_ member: MemberID) throws(ContainerError) {
+    let membership = membership
+    if membership.stamps.has(MemberStamps.scanned | MemberStamps.waiting, member) { return }
+    scannedCount += 1
+    let target = membership.pointer(to: member)
+    if !membership.loose.isEmpty {
+      membership.markReferrers(to: UInt(bitPattern: target))
+    }
+    guard let plan = membership.directPlan(of: member, at: target) else { return wait(member) }
+    if plan.stride == 0, membership.references(of: member).count == plan.offsets.count {
+      readPlain(member, target, plan)
+    } else {
+      readList(member, target, plan)
+    }
+  }
+
+  private func wait(_ member: MemberID) {
+    guard !membership.stamps.has(MemberStamps.waiting, member) else { return }
+    membership.stamps.set(MemberStamps.waiting, member)
+    waiting.append(member)
+  }
+
+  /// A member with as many plain references as before: most are where they were.
+  @inline(__always)
+  private func readPlain(_ member: MemberID, _ target: UnsafeRawPointer, _ plan: DirectPlan) {
+    let membership = membership
+    let list = membership.references(of: member)
+    let base = membership.base
+    var slot = 0
+    for offset in plan.offsets {
+      let word = target.load(fromByteOffset: offset, as: UInt.self)
+      let known = list[slot].rawValue
+      // Wrapping around, an address below the arena is no number of a member.
+      let same = word == 0 ? known == 0 : (word &- base) >> MemberID.unitShift == UInt(known)
+      if !same || !dissolved.isEmpty { return readList(member, target, plan) }
+      slot += 1
+    }
+    membership.stamps.set(MemberStamps.scanned, member)
+  }
+
+  /// Gathers what the member refers to now, without touching any of it, and compares.
+  private func readList(_ member: MemberID, _ target: UnsafeRawPointer, _ plan: DirectPlan) {
+    var words: [UInt] = []
+    if plan.stride == 0 {
+      for offset in plan.offsets {
+        words.append(target.load(fromByteOffset: offset, as: UInt.self))
+      }
+    } else {
+      let cellBytes = membership.cellBytes(of: member)
+      // Memory that is no such array any more: its member is dead, which its old list will show.
+      guard let count = plan.elementCount(of: target, cellBytes: cellBytes) else { return }
+      words.reserveCapacity(count * plan.offsets.count)
+      var element = target + plan.first
+      for _ in 0..<count {
+        for offset in plan.offsets {
+          words.append(element.load(fromByteOffset: offset, as: UInt.self))
+        }
+        element += plan.stride
+      }
+    }
+    membership.gathered.removeAll()
+    var unknown: [(slot: Int, address: UInt)] = []
+    for (slot, word) in words.enumerated() {
+      guard word != 0 else {
+        membership.gathered.append(.none)
+        continue
+      }
+      if let known = membership.find(word, nil) {
+        membership.gathered.append(known)
+      } else {
+        membership.gathered.append(.none)
+        unknown.append((slot, word))
+      }
+    }
+    replaceList(of: member)
+    for (slot, address) in unknown { pending.append((member, slot, address)) }
+  }
+
+  /// Puts what was gathered in the place of a member's list. In-degrees of what was gathered have
+  /// not been counted.
+  private func replaceList(of member: MemberID) {
+    let membership = membership
+    let old = membership.references(of: member)
+    let new = membership.gathered.buffer
+    let common = min(old.count, new.count)
+    var sought = 0
+    func leave(_ reference: MemberID) {
+      guard reference != .none, !isVoid(reference, in: member) else { return }
+      membership.drop(reference, from: member) { orphan in
+        membership.record(of: orphan).pointee.parent = .sought
+        sought += 1
+        orphans.append(orphan)
+      }
+    }
+    func come(_ reference: MemberID) {
+      guard reference != .none else { return }
+      membership.addHolder(of: reference)
+      if !membership.told.isEmpty { membership.retell(reference, nil) }
+      membership.arrivals.append((member, reference))
+    }
+    let isEvery = !dissolved.isEmpty
+    for slot in 0..<common where isEvery || old[slot] != new[slot] { come(new[slot]) }
+    for slot in common..<new.count { come(new[slot]) }
+    for slot in 0..<common where isEvery || old[slot] != new[slot] { leave(old[slot]) }
+    for slot in common..<old.count { leave(old[slot]) }
+    if sought > 0 { findAgain(sought, in: new, of: member) }
+    membership.stamps.set(MemberStamps.scanned, member)
+    membership.setReferences(of: member, to: new)
+  }
+
+  /// What a member still refers to by another of its references keeps it for a parent.
+  private func findAgain(
+    _ sought: Int, in list: UnsafeBufferPointer<MemberID>, of member: MemberID
+  ) {
+    for reference in list where reference != .none && !reference.isLoose {
+      let record = membership.record(of: reference)
+      guard record.pointee.parent == .sought else { continue }
+      record.pointee.parent = member
+      membership.orphanCount -= 1
+    }
+    for orphan in orphans.suffix(sought) {
+      let record = membership.record(of: orphan)
+      if record.pointee.parent == .sought { record.pointee.parent = .none }
+    }
+  }
+}
+
+// MARK: - Certainty
+
+extension Discovery {
+  /// Whether every step from the root to a member is there. Reads the waiting members on the way.
+  func isCertain(_ member: MemberID) throws(ContainerError) -> Bool {
+    let membership = membership
+    path.removeAll(keepingCapacity: true)
+    var current = member
+    while !membership.stamps.has(MemberStamps.certain, current) {
+      let record = membership.record(of: current).pointee
+      guard record.isPresent, record.parent != .none else { return false }
+      // It held nothing when it lost its parent, and does now.
+      if record.parent == .anybody { throw Membership.outOfReach }
+      path.append(current)
+      if record.parent == .root { break }
+      stepsLeft -= 1
+      guard stepsLeft > 0 else { throw Membership.outOfReach }
+      current = record.parent
+    }
+    for step in path.reversed() {
+      let parent = membership.record(of: step).pointee.parent
+      if parent != .root {
+        if membership.stamps.has(MemberStamps.waiting, parent) { try readByLayout(parent) }
+        guard membership.record(of: step).pointee.parent == parent else { return false }
+      }
+      membership.stamps.set(MemberStamps.certain, step)
+    }
+    // A certain member may itself wait still.
+    return true
+  }
+
+  private func readCertain() throws(ContainerError) {
+    guard !waiting.isEmpty else { return }
+    var left: [MemberID] = []
+    for member in waiting where membership.stamps.has(MemberStamps.waiting, member) {
+      guard membership.isMember(member) else { continue }
+      if try isCertain(member) {
+        if membership.stamps.has(MemberStamps.waiting, member) { try readByLayout(member) }
+      } else {
+        left.append(member)
+      }
+    }
+    waiting = left
+  }
+
+  /// Reads a certain member by its layout; new members join at once.
+  private func readByLayout(_ member: MemberID) throws(ContainerError) {
+    let membership = membership
+    membership.stamps.clear(MemberStamps.waiting, member)
+    let target = membership.pointer(to: member)
+    if membership.books[membership.chunk(of: member)].live != nil {
+      let layout = try membership.layout(of: member, at: target)
+      guard layout.byteCount(of: target) <= membership.cellBytes(of: member) else {
+        throw Membership.outOfReach
+      }
+    }
+    try membership.gatherCertain(member)
+    replaceCounted(member)
+  }
+
+  /// Puts what was gathered in the place of a member's list, its in-degrees counted already.
+  private func replaceCounted(_ member: MemberID) {
+    let membership = membership
+    let old = membership.references(of: member)
+    let new = membership.gathered.buffer
+    var sought = 0
+    for reference in old where reference != .none && !isVoid(reference, in: member) {
+      membership.drop(reference, from: member) { orphan in
+        membership.record(of: orphan).pointee.parent = .sought
+        sought += 1
+        orphans.append(orphan)
+      }
+    }
+    if sought > 0 { findAgain(sought, in: new, of: member) }
+    membership.stamps.set(MemberStamps.scanned, member)
+    membership.setReferences(of: member, to: new)
+  }
+
+  private func admitPending() throws(ContainerError) {
+    guard !pending.isEmpty else { return }
+    let all = pending
+    pending = []
+    let allAreCertain = membership.orphanCount == 0 && waiting.isEmpty
+    for reference in all where membership.isMember(reference.from) {
+      if !allAreCertain {
+        guard try isCertain(reference.from) else {
+          pending.append(reference)
+          continue
+        }
+      }
+      let member = try membership.follow(reference.address, nil, from: reference.from)
+      membership.references(of: reference.from)[reference.slot] = member
+    }
+  }
+
+  /// Orphans that certain members came to refer to hang on those from now on.
+  private func giveParents() throws(ContainerError) {
+    guard membership.orphanCount > 0 else { return }
+    for (from, to) in membership.arrivals {
+      guard membership.isOrphan(to), membership.isMember(from), try isCertain(from),
+        membership.isOrphan(to),
+        !removed.contains(from) || membership.references(of: from).contains(to)
+      else { continue }
+      membership.record(of: to).pointee.parent = from
+      membership.orphanCount -= 1
+    }
+    orphans.removeAll { !membership.isOrphan($0) }
+  }
+}

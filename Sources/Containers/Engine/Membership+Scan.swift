@@ -1,0 +1,252 @@
+import SoftPMBase
+import SoftPMHeap
+import SoftPMTypes
+
+// Who becomes a member and who ceases to be one.
+
+extension Membership {
+  /// Finds all members from the root on, by reading all of them: where nothing is known yet, and
+  /// where changes cannot be told from what is known.
+  ///
+  /// On an error what was found is of no use.
+  func build(from root: UnsafeRawPointer) throws(ContainerError) {
+    rootMember = try follow(UInt(bitPattern: root), nil, from: .root)
+    try scanFresh()
+  }
+
+  /// Reads members found for the first time, and those that they lead to.
+  func scanFresh() throws(ContainerError) {
+    while let member = fresh.popLast() { try scan(member) }
+  }
+
+  // MARK: Scanning
+
+  private func scan(_ member: MemberID) throws(ContainerError) {
+    gathered.removeAll()
+    let target = pointer(to: member)
+    if let plan = directPlan(of: member, at: target) {
+      try gather(plan, at: target, of: member)
+    } else {
+      try gather(try layout(of: member, at: target), at: target, of: member)
+    }
+    setReferences(of: member, to: gathered.buffer)
+  }
+
+  /// Where the references of a member are, if they are plain; nil where one has to ask its layout.
+  @inline(__always)
+  func directPlan(of member: MemberID, at target: UnsafeRawPointer) -> DirectPlan? {
+    let book = books + chunk(of: member)
+    if book.pointee.kind.isRaw { return nil }
+    // A header of a class is proof enough in the arena; elsewhere bytes may look like one.
+    if book.pointee.live != nil, told[member] != nil { return nil }
+    return catalog.directPlan(ofObjectAt: target)
+  }
+
+  func layout(
+    of member: MemberID, at target: UnsafeRawPointer
+  ) throws(ContainerError) -> ObjectLayout {
+    if let layout = told[member] { return layout }
+    return try catalog.layout(ofObjectAt: target)
+  }
+
+  private func gather(
+    _ plan: DirectPlan, at target: UnsafeRawPointer, of member: MemberID
+  ) throws(ContainerError) {
+    if plan.stride == 0 {
+      for offset in plan.offsets {
+        gathered.append(try followWord(target.load(fromByteOffset: offset, as: UInt.self), member))
+      }
+      return
+    }
+    guard let count = plan.elementCount(of: target, cellBytes: cellBytes(of: member)) else {
+      throw Self.caughtChanging
+    }
+    var element = target + plan.first
+    for _ in 0..<count {
+      for offset in plan.offsets {
+        gathered.append(
+          try followWord(element.load(fromByteOffset: offset, as: UInt.self), member))
+      }
+      element += plan.stride
+    }
+  }
+
+  static let caughtChanging = ContainerError(
+    code: .concurrentMutation,
+    message: "An array was being changed while a point was made. Change the graph only inside "
+      + "`update`.", path: "")
+
+  @inline(__always)
+  private func followWord(_ word: UInt, _ member: MemberID) throws(ContainerError) -> MemberID {
+    word == 0 ? .none : try follow(word, nil, from: member)
+  }
+
+  private func gather(
+    _ layout: ObjectLayout, at target: UnsafeRawPointer, of member: MemberID
+  ) throws(ContainerError) {
+    if !layout.isSelfContained { books[chunk(of: member)].isEntangled = true }
+    try layout.visitReferences(of: target) { reference throws(ContainerError) in
+      let address = UInt(bitPattern: reference.target)
+      switch reference.strength {
+      case .strong: gathered.append(try follow(address, reference.layout, from: member))
+      case .unowned, .weak, .unmanaged:
+        gathered.append(
+          loose.add(from: member, to: address, isUnowned: reference.strength == .unowned))
+      }
+    }
+  }
+
+  /// What `gather` finds in a member that is certain, without setting its list.
+  func gatherCertain(_ member: MemberID) throws(ContainerError) {
+    gathered.removeAll()
+    let target = pointer(to: member)
+    try gather(try layout(of: member, at: target), at: target, of: member)
+  }
+
+  // MARK: Joining
+
+  /// Counts a reference from a certain member, whose target becomes one if it is none.
+  @inline(__always)
+  func follow(
+    _ address: UInt, _ told: ObjectLayout?, from member: MemberID
+  ) throws(ContainerError) -> MemberID {
+    guard let known = find(address, told) else {
+      return try admit(address, told, from: member)
+    }
+    addHolder(of: known)
+    if notesArrivals { arrivals.append((member, known)) }
+    if told != nil || !self.told.isEmpty { retell(known, told) }
+    let record = record(of: known)
+    if record.pointee.parent == .none {
+      record.pointee.parent = member
+      orphanCount -= 1
+    }
+    return known
+  }
+
+  /// Where a cell holds another object now, it may be of another layout.
+  @inline(never)
+  func retell(_ member: MemberID, _ layout: ObjectLayout?) {
+    if let layout, !layout.isNamedByHeader {
+      if told[member] !== layout { told[member] = layout }
+    } else if told[member] != nil {
+      told[member] = nil
+    }
+  }
+
+  @inline(never)
+  private func admit(
+    _ address: UInt, _ told: ObjectLayout?, from parent: MemberID
+  ) throws(ContainerError) -> MemberID {
+    let isRaw = told?.isRaw ?? false
+    var own: MemberID?
+    if arena.contains(address) {
+      let chunk = (address - base) >> chunkShift
+      if chunk >= UInt(bookCount) || books[Int(chunk)].kind == .none {
+        _ = openBook(ofChunk: chunk)
+      }
+      own = ownCell(at: address, isRaw: isRaw)
+    }
+    let member: MemberID
+    if let own { member = own } else { member = try adopt(address, told, isRaw: isRaw) }
+    guard UInt(member.rawValue) << MemberID.unitShift < MemberID.reach else {
+      throw Self.outOfReach
+    }
+    let record = record(of: member)
+    record.pointee = CellRecord(parent: parent, start: 0, count: 0, inDegree: 1)
+    memberCount += 1
+    books[chunk(of: member)].memberCount += 1
+    mark(chunk(of: member))
+    if let told, !told.isNamedByHeader { self.told[member] = told }
+    stamps.set(MemberStamps.certain | MemberStamps.scanned, member)
+    markReferrers(to: address)
+    fresh.append(member)
+    return member
+  }
+
+  static let outOfReach = ContainerError(
+    code: .addressSpaceExhausted, message: "The container's members lie too far apart.", path: "")
+
+  /// A home for a member outside the arena, or in a cell of the arena that cannot be one.
+  private func adopt(
+    _ address: UInt, _ told: ObjectLayout?, isRaw: Bool
+  ) throws(ContainerError) -> MemberID {
+    guard let target = UnsafeRawPointer(bitPattern: address) else {
+      misuse("a reference to address zero")
+    }
+    let layout: ObjectLayout
+    if let told { layout = told } else { layout = try catalog.layout(ofObjectAt: target) }
+    let needed = layout.byteCount(of: target)
+    let home = try homes.home(
+      for: MemberKey(address, told), at: address, byteCount: needed, isRaw: isRaw, in: arena)
+    let member = member(atHome: home.start)
+    let index = (home.start - base) >> chunkShift
+    var book = openBook(ofChunk: index)
+    if book.pointee.records == nil
+      || !book.pointee.matches(arena.shape(of: ChunkIndex(UInt32(index))))
+    {
+      // All that the chunk held has been freed, and its members are found to be gone later on.
+      throw Self.outOfReach
+    }
+    book = books + Int(index)
+    if book.pointee.live == nil {
+      let live = UnsafeMutablePointer<UInt>.allocate(capacity: Int(book.pointee.cellCount))
+      live.initialize(repeating: 0, count: Int(book.pointee.cellCount))
+      book.pointee.live = live
+    }
+    book.pointee.live.unsafelyUnwrapped[cell(of: member, in: book)] = address
+    foreignBytes += cellBytes(of: member)
+    foreign.add(
+      member, at: address, byteCount: cellBytes(of: member), isImmutable: layout.isLiteral)
+    return member
+  }
+
+  /// Has the images made again that tell whether what lies at an address is a member.
+  func markReferrers(to address: UInt) {
+    guard !loose.isEmpty else { return }
+    for referrer in loose.referrers(to: address) where isMember(referrer) {
+      mark(chunk(of: referrer))
+    }
+  }
+
+  // MARK: Leaving
+
+  /// Takes back what one reference of a list stands for. Its target may be left without a parent
+  /// or a holder; `visit` is told.
+  @inline(__always)
+  func drop(_ reference: MemberID, from member: MemberID, _ visit: (MemberID) -> Void) {
+    if reference.isLoose { return loose.remove(reference) }
+    dropHolder(of: reference)
+    let record = record(of: reference)
+    let parent = record.pointee.parent
+    guard parent == member || parent == .anybody && record.pointee.inDegree == 0 else { return }
+    record.pointee.parent = .none
+    orphanCount += 1
+    visit(reference)
+  }
+
+  /// Takes a member off the books, whose references have been dropped.
+  func forget(_ member: MemberID) {
+    let index = chunk(of: member)
+    mark(index)
+    let record = record(of: member)
+    if record.pointee.parent == .none { orphanCount -= 1 }
+    if record.pointee.count == CellRecord.many {
+      manyReferences.removeValue(forKey: member)?.deallocate()
+    }
+    if record.pointee.inDegree == CellRecord.many { manyHolders[member] = nil }
+    let address = address(of: member)
+    let layout = told.isEmpty ? nil : told.removeValue(forKey: member)
+    record.pointee = .absent
+    memberCount -= 1
+    books[index].memberCount -= 1
+    markReferrers(to: address)
+    guard let live = books[index].live else { return }
+    let cell = cell(of: member, in: books + index)
+    guard live[cell] != 0 else { return }
+    live[cell] = 0
+    foreignBytes -= cellBytes(of: member)
+    foreign.remove(member, at: address, byteCount: cellBytes(of: member))
+    homes.remove(MemberKey(address, layout), from: arena)
+  }
+}

@@ -1,0 +1,90 @@
+import SoftPMBase
+import SoftPMHeap
+import SoftPMTracking
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
+/// Sees the writes to one container's members: in its arena, and on nursery pages that hold some.
+///
+/// Used by one thread at a time, the one that makes a point.
+final class Tracking {
+  let tracker: any WriteTracker
+  let dirty: DirtySet
+  private let arena: Arena
+  /// The arena's chunks below this one are watched.
+  private var watchedChunks = 0
+
+  init(
+    _ arena: Arena, _ wanted: ContainerAttributes.WriteTracking
+  ) throws(ContainerError) {
+    self.arena = arena
+    tracker = try Self.choice(wanted).make()
+    dirty = try DirtySet()
+    let space = AddressRange(start: arena.base, byteCount: arena.addressSpace.rawValue)
+    try tracker.reserve(space, granule: arena.chunkSize)
+    let nursery = Heap.nurseryRange
+    if !nursery.isEmpty {
+      try tracker.reserve(
+        AddressRange(start: nursery.lowerBound, end: nursery.upperBound), granule: .kibibytes(4))
+    }
+  }
+
+  deinit {
+    tracker.stop()
+  }
+
+  /// What the environment says, for tests and measurements, goes before the attribute.
+  private static func choice(_ wanted: ContainerAttributes.WriteTracking) -> TrackerChoice {
+    switch getenv("SOFTPM_TRACKING").map({ String(cString: $0) }) {
+    case "kernel": .kernel
+    case "signal": .signal
+    case "everything": .everythingDirty
+    default:
+      switch wanted {
+      case .automatic: .automatic
+      case .kernel: .kernel
+      case .signal: .signal
+      }
+    }
+  }
+
+  /// Watches what the arena came to use since the last call, and tells what was written.
+  func collect() throws(ContainerError) {
+    let used = arena.chunkCount
+    if used > watchedChunks {
+      let size = UInt(arena.chunkSize.rawValue)
+      try tracker.watch(
+        AddressRange(
+          start: arena.base + UInt(watchedChunks) * size, end: arena.base + UInt(used) * size))
+      watchedChunks = used
+    }
+    try tracker.collectAndRearm(into: dirty)
+  }
+
+  /// Watches pages of the nursery, given by number.
+  func watch(pages: [UInt]) throws(ContainerError) {
+    try Self.forEachRun(of: pages) { run throws(ContainerError) in try tracker.watch(run) }
+  }
+
+  func unwatch(pages: [UInt]) {
+    Self.forEachRun(of: pages) { tracker.unwatch($0) }
+  }
+
+  private static func forEachRun<Failure: Error>(
+    of pages: [UInt], _ body: (AddressRange) throws(Failure) -> Void
+  ) throws(Failure) {
+    let shift = ForeignMembers.pageShift
+    let sorted = pages.sorted()
+    var position = 0
+    while position < sorted.count {
+      var last = position
+      while last + 1 < sorted.count, sorted[last + 1] == sorted[last] + 1 { last += 1 }
+      try body(AddressRange(start: sorted[position] << shift, end: (sorted[last] + 1) << shift))
+      position = last + 1
+    }
+  }
+}
