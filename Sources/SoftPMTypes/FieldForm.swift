@@ -26,6 +26,10 @@ class FieldForm {
   ) throws(ContainerError) {}
 
   func path(toSlotAt offset: Int, in value: UnsafeRawPointer) -> String { "" }
+
+  /// What a type table records of a property that its type describes (`PersistentLayout`): the
+  /// type of what it holds, and how, so that another description is another type. Nil for others.
+  func description(of property: String) -> (content: Metadata, note: String)? { nil }
 }
 
 /// A field that cannot be persisted, whatever its value.

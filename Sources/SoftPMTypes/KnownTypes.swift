@@ -86,9 +86,6 @@ enum KnownTypes {
 
   /// Why instances of a class cannot be persisted; nil where they can.
   static func refusal(ofClass metadata: Metadata, _ descriptor: TypeDescriptor) -> Refusal? {
-    if descriptor.address == softpm_runtime_managed_buffer_descriptor() {
-      return .tailAllocated(metadata)
-    }
     let module = descriptor.module
     if module == "Swift" {
       if descriptor.name.hasSuffix("KeyPath") { return .keyPath(metadata) }

@@ -46,7 +46,9 @@ struct LayoutCompiler {
   private func compileStructure(_ metadata: Metadata) -> ValueLayout {
     guard let descriptor = metadata.descriptor else { return refuse(metadata, .unknown(metadata)) }
     if let known = KnownTypes.layout(of: metadata, descriptor, catalog) { return known }
-    switch storedFields(of: metadata, descriptor, firstIndex: 0) {
+    let hidden = HiddenParts(of: metadata)
+    if let mistake = hidden.mistake { return refuse(metadata, .misdescribed(metadata, mistake)) }
+    switch storedFields(of: metadata, descriptor, firstIndex: 0, hidden) {
     case .failure(let refusal): return refuse(metadata, refusal)
     case .success(let fields):
       if let refusal = gapRefusal(metadata, fields) { return refuse(metadata, refusal) }
@@ -61,7 +63,7 @@ struct LayoutCompiler {
 
   /// The stored properties declared by one type, superclasses not included.
   private func storedFields(
-    of metadata: Metadata, _ descriptor: TypeDescriptor, firstIndex: Int
+    of metadata: Metadata, _ descriptor: TypeDescriptor, firstIndex: Int, _ hidden: HiddenParts
   ) -> Fields {
     guard descriptor.fieldCount > 0 else { return .success([]) }
     guard let records = descriptor.fieldRecords, records.count == descriptor.fieldCount else {
@@ -69,13 +71,18 @@ struct LayoutCompiler {
     }
     let hidesInternals = KnownTypes.isSystemModule(descriptor.module)
     let isObservable = records.contains { $0.name == "_$observationRegistrar" }
+    let offsets = records.indices.map {
+      softpm_runtime_field_offset(metadata.address, firstIndex + $0)
+    }
+    let names = records.map(\.name)
     return .success(
       records.enumerated().map { index, record in
         ValueLayout.Field(
           name: Self.sourceName(record.name, isObservable: isObservable),
-          offset: softpm_runtime_field_offset(metadata.address, firstIndex + index),
+          offset: offsets[index],
           ownership: record.typeName?.ownership ?? .strong,
-          layout: layout(of: record, in: metadata),
+          layout: described(record.name, hidden, in: metadata, names, offsets)
+            ?? layout(of: record, in: metadata),
           isTransparent: hidesInternals && record.name.hasPrefix("_"))
       })
   }
@@ -148,14 +155,24 @@ struct LayoutCompiler {
   func compileInstance(_ metadata: Metadata) -> Result<ValueLayout, Refusal> {
     var chain: [(Metadata, TypeDescriptor)] = []
     var current: Metadata? = metadata
+    if let mistake = HiddenParts(of: metadata).mistake {
+      return .failure(.misdescribed(metadata, mistake))
+    }
     while let type = current, let descriptor = type.descriptor {
-      if let refusal = KnownTypes.refusal(ofClass: type, descriptor) { return .failure(refusal) }
+      if descriptor.address == softpm_runtime_managed_buffer_descriptor() {
+        guard HiddenParts(of: metadata).elements != nil else {
+          return .failure(.tailAllocated(metadata))
+        }
+      } else if let refusal = KnownTypes.refusal(ofClass: type, descriptor) {
+        return .failure(refusal)
+      }
       chain.append((type, descriptor))
       current = type.superclass
     }
     var fields: [ValueLayout.Field] = []
     for (type, descriptor) in chain.reversed() {
-      switch storedFields(of: type, descriptor, firstIndex: fields.count) {
+      let hidden = HiddenParts(of: type)
+      switch storedFields(of: type, descriptor, firstIndex: fields.count, hidden) {
       case .failure(let refusal): return .failure(refusal)
       case .success(let own):
         fields += own

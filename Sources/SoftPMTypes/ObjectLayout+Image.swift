@@ -68,8 +68,12 @@ extension ObjectLayout {
       let offset = Self.errorBoxOffset(layout)
       try layout.write(
         target + offset, into: image + offset, at: offset, in: site, context)
-    case .dataStorage: try writeData(target, into: image, in: site, context)
+    case .dataStorage(_, let catalog):
+      try writeData(target, catalog, into: image, in: site, context)
     case .bytes(let count): image.copyMemory(from: target, byteCount: count)
+    case .buffer(let buffer): try buffer.write(target, into: image, in: site, context)
+    case .memory(let element, let count, _):
+      try element.writeRow(of: count, at: 0, of: target, into: image, in: site, context)
     }
   }
 
@@ -82,15 +86,7 @@ extension ObjectLayout {
     let room = element.stride == 0 ? count : (capacity - first) / element.stride
     image.storeBytes(of: count, toByteOffset: 16, as: Int.self)
     image.storeBytes(of: UInt(room) << 1, toByteOffset: 24, as: UInt.self)
-    if element.isSolid {
-      (image + first).copyMemory(from: target + first, byteCount: count * element.stride)
-      return
-    }
-    var offset = first
-    for _ in 0..<count {
-      try element.write(target + offset, into: image + offset, at: offset, in: site, context)
-      offset += element.stride
-    }
+    try element.writeRow(of: count, at: first, of: target, into: image, in: site, context)
   }
 
   private func writeString(
@@ -106,10 +102,10 @@ extension ObjectLayout {
   }
 
   private func writeData(
-    _ target: UnsafeRawPointer, into image: UnsafeMutableRawPointer, in site: Site,
-    _ context: any ImageContext
+    _ target: UnsafeRawPointer, _ catalog: Unmanaged<TypeCatalog>,
+    into image: UnsafeMutableRawPointer, in site: Site, _ context: any ImageContext
   ) throws(ContainerError) {
-    guard let bytes = dataBytes(target) else { return }
+    guard let bytes = dataBytes(target, catalog) else { return }
     let home = try site.home(
       of: bytes.start, bytes.layout, .strong, at: DataStorageBits.bytes, context)
     image.storeBytes(

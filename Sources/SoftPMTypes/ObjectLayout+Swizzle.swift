@@ -28,7 +28,8 @@ extension ObjectLayout {
       try session.fillWitnesses(of: RuntimeObjects.error, for: type, at: member + 24)
       try layout.swizzle(member + Self.errorBoxOffset(layout), session)
     case .dataStorage: try swizzleData(member, byteCount: byteCount, session)
-    case .literal, .bytes: throw session.damaged("an object", at: member)
+    case .buffer(let buffer): try buffer.swizzle(member, byteCount: byteCount, session)
+    case .literal, .bytes, .memory: throw session.damaged("an object", at: member)
     }
   }
 
@@ -86,7 +87,7 @@ extension ObjectLayout {
       member.load(fromByteOffset: DataStorageBits.needsToZero, as: UInt8.self) == 0
     else { throw session.damaged("the storage of a Data", at: member) }
     guard word != 0 else { return }
-    let bytes = try session.rawMember(
+    let (bytes, _) = try session.rawMember(
       word, byteCount: capacity, at: member + DataStorageBits.bytes)
     member.storeBytes(of: bytes, toByteOffset: DataStorageBits.bytes, as: UnsafeRawPointer.self)
   }

@@ -24,8 +24,12 @@ package final class ObjectLayout {
     case box(ValueLayout)
     case errorBox(ValueLayout)
     /// The storage of a Foundation.Data, whose bytes are a cell of their own.
-    case dataStorage(ValueLayout)
+    case dataStorage(ValueLayout, Unmanaged<TypeCatalog>)
     case bytes(count: Int)
+    /// A ManagedBuffer whose class describes its elements.
+    case buffer(BufferStorage)
+    /// Elements behind a pointer that their owner describes: no header.
+    case memory(ValueLayout, count: Int, capacity: Int)
   }
 
   /// What a layout is recorded as in a type table.
@@ -101,7 +105,10 @@ package final class ObjectLayout {
 
   /// The image has no object header.
   package var isRaw: Bool {
-    if case .bytes = form { true } else { false }
+    switch form {
+    case .bytes, .memory: true
+    default: false
+    }
   }
 
   /// The header of whatever has this layout names it, so that nobody need remember it.
@@ -182,7 +189,7 @@ extension ObjectLayout {
   /// Bytes that the target's image needs: its live extent, without spare capacity.
   package func byteCount(of target: UnsafeRawPointer) -> Int {
     switch form {
-    case .instance(let layout), .dataStorage(let layout): layout.size
+    case .instance(let layout), .dataStorage(let layout, _): layout.size
     case .array(let element):
       ArrayBits.elementsOffset(element.alignmentMask)
         + target.load(fromByteOffset: 16, as: Int.self) * element.stride
@@ -194,6 +201,8 @@ extension ObjectLayout {
     case .box(let layout): Self.boxOffset(layout) + layout.size
     case .errorBox(let layout): Self.errorBoxOffset(layout) + layout.size
     case .bytes(let count): count
+    case .buffer(let buffer): buffer.byteCount(of: target)
+    case .memory(let element, _, let capacity): max(1, capacity * element.stride)
     }
   }
 }
@@ -220,12 +229,12 @@ extension ObjectLayout {
     case .instance(let layout):
       try layout.visit(target, at: 0, in: site, body)
     case .array(let element):
-      guard !element.isUnvisited else { return }
-      var offset = ArrayBits.elementsOffset(element.alignmentMask)
-      for _ in 0..<target.load(fromByteOffset: 16, as: Int.self) {
-        try element.visit(target + offset, at: offset, in: site, body)
-        offset += element.stride
-      }
+      let first = ArrayBits.elementsOffset(element.alignmentMask)
+      let count = target.load(fromByteOffset: 16, as: Int.self)
+      try element.visitRow(of: count, at: first, of: target, in: site, body)
+    case .memory(let element, let count, _):
+      try element.visitRow(of: count, at: 0, of: target, in: site, body)
+    case .buffer(let buffer): try buffer.visit(target, in: site, body)
     case .table(let table): try table.visit(target, in: site, body)
     case .box(let layout):
       let offset = Self.boxOffset(layout)
@@ -233,13 +242,14 @@ extension ObjectLayout {
     case .errorBox(let layout):
       let offset = Self.errorBoxOffset(layout)
       try layout.visit(target + offset, at: offset, in: site, body)
-    case .dataStorage: try visitData(target, in: site, body)
+    case .dataStorage(_, let catalog): try visitData(target, catalog, in: site, body)
     case .string, .literal, .bytes: break
     }
   }
 
   private func visitData(
-    _ target: UnsafeRawPointer, in site: Site, _ body: ReferenceVisitor
+    _ target: UnsafeRawPointer, _ catalog: Unmanaged<TypeCatalog>, in site: Site,
+    _ body: ReferenceVisitor
   ) throws(ContainerError) {
     guard target.load(fromByteOffset: DataStorageBits.deallocator, as: UInt.self) == 0 else {
       throw site.refusal(
@@ -247,7 +257,7 @@ extension ObjectLayout {
           "This Data's bytes belong to someone else, who frees them.",
           remedy: "Store a copy: Data([UInt8](data))."), at: DataStorageBits.deallocator)
     }
-    guard let bytes = dataBytes(target) else { return }
+    guard let bytes = dataBytes(target, catalog) else { return }
     try body(
       Reference(
         target: bytes.start, layout: bytes.layout, strength: .strong,
@@ -255,14 +265,14 @@ extension ObjectLayout {
   }
 
   func dataBytes(
-    _ target: UnsafeRawPointer
+    _ target: UnsafeRawPointer, _ catalog: Unmanaged<TypeCatalog>
   ) -> (start: UnsafeRawPointer, layout: ObjectLayout)? {
     let length = target.load(fromByteOffset: DataStorageBits.length, as: Int.self)
     guard length > 0,
       let start = target.load(
         fromByteOffset: DataStorageBits.bytes, as: UnsafeRawPointer?.self)
     else { return nil }
-    return (start, ObjectLayout(.bytes(count: length), key: nil, typeName: "bytes"))
+    return (start, catalog._withUnsafeGuaranteedRef { $0.bytesLayout(count: length) })
   }
 
   /// The way from the object to the field at `offset`, as Swift would write it: `.shelves`,
@@ -276,6 +286,12 @@ extension ObjectLayout {
       let index = (offset - first) / element.stride
       let start = first + index * element.stride
       return "[\(index)]" + element.path(toSlotAt: offset - start, in: target + start)
+    case .memory(let element, _, _):
+      guard element.stride > 0 else { return "" }
+      let index = offset / element.stride
+      let start = index * element.stride
+      return "[\(index)]" + element.path(toSlotAt: offset - start, in: target + start)
+    case .buffer(let buffer): return buffer.path(toSlotAt: offset, in: target)
     case .table(let table): return table.path(toSlotAt: offset, in: target)
     case .box(let layout):
       let start = Self.boxOffset(layout)

@@ -13,7 +13,9 @@ extension Refusal {
   static func pointer(_ type: Metadata) -> Refusal {
     Refusal(
       "A raw pointer says neither what it points to nor how much, so it cannot be persisted.",
-      remedy: "Keep the data in an Array, or make the property optional and \(exclusion).")
+      remedy:
+        "Keep the data in an Array, describe the memory by conforming to PersistentLayout, or "
+        + "make the property optional and \(exclusion).")
   }
 
   static func noncopyable(_ type: Metadata) -> Refusal {
@@ -26,7 +28,8 @@ extension Refusal {
     Refusal(
       "The type of `\(field)` in \(displayName(owner)) is not visible to reflection: it is "
         + "noncopyable, such as Mutex or Atomic.",
-      remedy: "Keep the state in a copyable property, and the lock outside the container.")
+      remedy: "Describe a Mutex or an Atomic by conforming to PersistentLayout; keep other state "
+        + "in a copyable property.")
   }
 
   static func unresolved(_ field: String, in owner: Metadata) -> Refusal {
@@ -70,7 +73,14 @@ extension Refusal {
   static func tailAllocated(_ type: Metadata) -> Refusal {
     Refusal(
       "\(displayName(type)) is a ManagedBuffer: reflection does not show its elements.",
-      remedy: "Use an Array, or exclude the field.")
+      remedy: "Describe them: extend the class to conform to PersistentLayout. Or use an Array, "
+        + "or make the property optional and \(exclusion).")
+  }
+
+  static func misdescribed(_ type: Metadata, _ mistake: String) -> Refusal {
+    Refusal(
+      "The `hiddenStorage` of \(displayName(type)) cannot be followed: \(mistake).",
+      remedy: "Correct the description; `PersistentLayout` says what it may hold.")
   }
 
   static let task = Refusal(

@@ -150,9 +150,13 @@ struct TableComparison {
   ) throws(ContainerError) {
     if types[Int(index)] == present { return }
     if case .text(let name) = stored[Int(index)].identity, name == displayName(present) { return }
+    // That is how Swift 6.3 records the type of a noncopyable property.
+    let isHidden = present == Metadata(Void.self)
     throw changed(
       record, part, before: "of type \(stored[Int(index)].name)",
-      after: "of type \(displayName(present))")
+      after: isHidden
+        ? "hidden from reflection and not described (PersistentLayout)"
+        : "of type \(displayName(present))")
   }
 
   func missing(_ record: TypeRecord) -> ContainerError {

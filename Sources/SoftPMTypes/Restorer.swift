@@ -84,6 +84,8 @@ final class RestoreSession {
   /// References counted so far, for images that are not trusted.
   private var counted: [UnsafeRawPointer: InDegrees] = [:]
   private var declared: [UnsafeRawPointer: InDegrees] = [:]
+  /// Raw bytes whose owner has been met.
+  private var owned: Set<UnsafeRawPointer> = []
 
   /// What is known of the members' cells.
   enum Cells {
@@ -148,17 +150,21 @@ final class RestoreSession {
     return live
   }
 
-  /// The live address of raw bytes, of which `byteCount` are used.
+  /// The live address of raw bytes, of which `byteCount` are used, and whether an owner of theirs
+  /// has been met before.
+  ///
+  /// Of images that are not trusted they may have one owner only: two would free them twice.
   func rawMember(
     _ word: UInt, byteCount: Int, at place: UnsafeRawPointer
-  ) throws(ContainerError) -> UnsafeRawPointer {
+  ) throws(ContainerError) -> (bytes: UnsafeRawPointer, isShared: Bool) {
     let live = try cell(word, at: place)
+    let isShared = !owned.insert(live).inserted
     if case .known(let cell) = cells {
       guard let found = cell(ArenaAddress(UInt64(word))), found.isRaw,
-        byteCount <= found.byteCount
-      else { throw damaged("a reference to bytes", at: place) }
+        byteCount <= found.byteCount, !isShared
+      else { throw damaged("a reference to bytes of its own", at: place) }
     }
-    return live
+    return (live, isShared)
   }
 
   private func cell(

@@ -14,6 +14,7 @@ package final class TypeCatalog {
   private var errorBoxes: [Metadata: ObjectLayout] = [:]
   private var literals: [Int: ObjectLayout] = [:]
   private var arrayStorages: [Metadata: ObjectLayout] = [:]
+  private var memories: [MemoryKey: ObjectLayout] = [:]
   /// The layouts met last, by header word: found without reference counting.
   private let recent = UnsafeMutablePointer<Recent>.allocate(capacity: recentCount)
   private static let recentCount = 1024
@@ -24,6 +25,12 @@ package final class TypeCatalog {
     var layout: Unmanaged<ObjectLayout>?
     var offsets: UnsafeBufferPointer<Int>?
     var plan: DirectPlan?
+  }
+
+  private struct MemoryKey: Hashable {
+    var element: Metadata?
+    var count: Int
+    var capacity: Int
   }
 
   private enum Entry {
@@ -146,10 +153,15 @@ package final class TypeCatalog {
     } else {
       switch LayoutCompiler(catalog: self).compileInstance(metadata) {
       case .failure(let refusal): return .refused(refusal)
+      case .success(let layout) where LayoutCompiler.isBuffer(metadata):
+        switch LayoutCompiler(catalog: self).compileBuffer(metadata, layout) {
+        case .failure(let refusal): return .refused(refusal)
+        case .success(let buffer): form = .buffer(buffer)
+        }
       case .success(let layout):
         let isData =
           descriptor.name == "__DataStorage" && KnownTypes.isSystemModule(descriptor.module)
-        form = isData ? .dataStorage(layout) : .instance(layout)
+        form = isData ? .dataStorage(layout, .passUnretained(self)) : .instance(layout)
       }
     }
     return .layout(
@@ -198,6 +210,26 @@ package final class TypeCatalog {
       key: ObjectLayout.Key(kind: .type, metadata: Self.stringStorageMetadata),
       typeName: "String")
     literals[count] = layout
+    return layout
+  }
+
+  /// Bytes without a header, such as those of a Data. The catalog keeps a layout for each count
+  /// that it meets: whoever is told of a cell may hold its layout without retaining it.
+  func bytesLayout(count: Int) -> ObjectLayout {
+    memoryLayout(MemoryKey(element: nil, count: count, capacity: count), .bytes(count: count))
+  }
+
+  /// Elements without a header, as `OwnedMemoryForm` finds them.
+  func memoryLayout(of element: ValueLayout, count: Int, capacity: Int) -> ObjectLayout {
+    memoryLayout(
+      MemoryKey(element: element.metadata, count: count, capacity: capacity),
+      .memory(element, count: count, capacity: capacity))
+  }
+
+  private func memoryLayout(_ key: MemoryKey, _ form: ObjectLayout.Form) -> ObjectLayout {
+    if let known = memories[key] { return known }
+    let layout = ObjectLayout(form, key: nil, typeName: key.element.map(displayName) ?? "bytes")
+    memories[key] = layout
     return layout
   }
 

@@ -200,13 +200,16 @@ extension TypeRecord {
 
     private mutating func add(_ layout: ObjectLayout) {
       switch layout.form {
-      case .instance(let layout), .dataStorage(let layout): add(layout)
+      case .instance(let layout), .dataStorage(let layout, _): add(layout)
+      case .buffer(let buffer):
+        add(buffer.object)
+        add(buffer.order.recordName, buffer.element.metadata, at: buffer.elementsOffset)
       case .array(let element):
         add("element", element.metadata, at: ArrayBits.elementsOffset(element.alignmentMask))
       case .table(let table):
         add("key", table.key.metadata, at: 0)
         if let value = table.value { add("value", value.metadata, at: 0) }
-      case .string, .literal, .box, .errorBox, .bytes: break
+      case .string, .literal, .box, .errorBox, .bytes, .memory: break
       }
     }
 
@@ -214,9 +217,17 @@ extension TypeRecord {
       switch layout.structure {
       case .plain: break
       case .record(let list):
-        fields = list.map {
-          Field(
-            name: $0.name, type: $0.layout.metadata, offset: $0.offset, ownership: $0.ownership)
+        for field in list {
+          let description = field.description
+          fields.append(
+            Field(
+              name: field.name, type: description?.content ?? field.layout.metadata,
+              offset: field.offset, ownership: field.ownership))
+        }
+        // After the properties, so that those are compared first.
+        for field in list {
+          guard let description = field.description else { continue }
+          add(description.note, description.content, at: field.offset)
         }
       case .form(let form):
         if let form = form as? EnumForm {

@@ -232,6 +232,33 @@ extension ValueLayout {
     }
   }
 
+  /// Visits values that follow each other, from `first` on in a cell.
+  func visitRow(
+    of count: Int, at first: Int, of target: UnsafeRawPointer, in site: Site,
+    _ body: ReferenceVisitor
+  ) throws(ContainerError) {
+    guard !isUnvisited else { return }
+    for index in 0..<count {
+      let offset = first + index * stride
+      try visit(target + offset, at: offset, in: site, body)
+    }
+  }
+
+  /// Writes values that follow each other, from `first` on in a cell.
+  func writeRow(
+    of count: Int, at first: Int, of target: UnsafeRawPointer, into image: UnsafeMutableRawPointer,
+    in site: Site, _ context: any ImageContext
+  ) throws(ContainerError) {
+    if isSolid {
+      (image + first).copyMemory(from: target + first, byteCount: count * stride)
+      return
+    }
+    for index in 0..<count {
+      let offset = first + index * stride
+      try write(target + offset, into: image + offset, at: offset, in: site, context)
+    }
+  }
+
   /// Writes the canonical image of a value into zeroed memory.
   func write(
     _ value: UnsafeRawPointer, into image: UnsafeMutableRawPointer, at slot: Int, in site: Site,
@@ -291,6 +318,12 @@ extension ValueLayout {
 
 extension ValueLayout.Field {
   func occupies(_ offset: Int) -> Bool { offset - self.offset < max(layout.size, 1) }
+
+  /// What its type describes of it, beyond what reflection shows.
+  var description: (content: Metadata, note: String)? {
+    guard case .form(let form) = layout.structure else { return nil }
+    return form.description(of: name)
+  }
 }
 
 extension Site {
