@@ -96,6 +96,7 @@ let package = Package(
       name: "SoftPMTypesTests",
       dependencies: [
         "SoftPMTypes", "SoftPMTesting", "TypesZoo", "TypesOracle", "TypesWriter", "TypesReader",
+        "TypesDeque",
       ]),
     .target(name: "CRetainRecorder", path: "Tests/Programs/CRetainRecorder"),
     .executableTarget(
@@ -106,6 +107,8 @@ let package = Package(
       name: "TypesWriter", dependencies: ["TypesZoo"], path: "Tests/Programs/TypesWriter"),
     .executableTarget(
       name: "TypesReader", dependencies: ["TypesZoo"], path: "Tests/Programs/TypesReader"),
+    .executableTarget(
+      name: "TypesDeque", dependencies: ["Containers"], path: "Tests/Programs/TypesDeque"),
     .executableTarget(
       name: "TypesMeasurements", dependencies: ["SoftPMTypes"],
       path: "Tests/Programs/TypesMeasurements"),
