@@ -64,6 +64,9 @@ package struct Restorer {
   package mutating func finish() throws(ContainerError) {
     try session.finish()
   }
+
+  /// Tables that `finish` rebuilt.
+  package var rehashedTableCount: Int { session.rehashedTableCount }
 }
 
 /// The state shared by the forms while a container is restored.
@@ -77,6 +80,7 @@ final class RestoreSession {
   private let rehashesAll: Bool
   private var weakReferences: [(slot: UnsafeMutableRawPointer, target: UnsafeRawPointer)] = []
   private var tables: [(storage: UnsafeMutableRawPointer, form: TableStorage)] = []
+  private(set) var rehashedTableCount = 0
   private var witnesses: [WitnessKey: UnsafeRawPointer] = [:]
   /// The layouts of members already swizzled, by header word.
   private var liveLayouts: [UInt: ObjectLayout] = [:]
@@ -358,6 +362,7 @@ final class RestoreSession {
         throw damaged("a table of a Hashable type, no key twice", at: storage)
       }
     }
+    rehashedTableCount = tables.count
     tables = []
   }
 }

@@ -20,6 +20,9 @@ package struct StoredSeeds: Hashable, Sendable {
     return seeds
   }
 
+  /// Whether this process's seeds are those that its user's processes share (`seeds.c`).
+  package static var areTheUsers: Bool { softpm_seeds_are_the_users() }
+
   package func encode(into writer: inout ByteWriter) {
     writer.integer(seed0)
     writer.integer(seed1)

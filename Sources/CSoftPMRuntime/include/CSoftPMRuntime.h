@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "softpm_lives.h"
+#include "softpm_seeds.h"
 
 // MARK: Types
 

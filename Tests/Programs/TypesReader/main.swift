@@ -1,4 +1,7 @@
 // Brings a graph to life that another program wrote, checks it, uses it, and checks it again.
+//
+//   TypesReader <file>    prints which seeds it found and how many tables it rebuilt
+//   TypesReader --seeds   prints whose seeds it hashes by
 
 import Glibc
 import SoftPMTypes
@@ -10,16 +13,23 @@ private struct Unrelated {
 }
 
 let path = CommandLine.arguments.count > 1 ? CommandLine.arguments[1] : ""
+if path == "--seeds" {
+  let seeds = StoredSeeds.current
+  print(StoredSeeds.areTheUsers ? "user" : "process", seeds.seed0, seeds.seed1)
+  exit(0)
+}
+
 do {
   let bytes = ToyContainer.Stored.read(from: path)
   let stored = try bytes.withUnsafeBytes { try ToyContainer.Stored(decoding: $0) }
-  let isRehashed = stored.seeds != .current
-  let zoo: Zoo = try ToyContainer.restore(stored)
+  let haveOtherSeeds = stored.seeds != .current
+  var rehashed = 0
+  let zoo: Zoo = try ToyContainer.restore(stored) { rehashed = $0.rehashedTableCount }
   var problems = zoo.problems()
   zoo.mutate()
   problems += zoo.problems().map { "\($0), after use" }
   for problem in problems { print("wrong: \(problem)") }
-  print(isRehashed ? "other seeds" : "same seeds", [Unrelated()].count)
+  print(haveOtherSeeds ? "other seeds" : "same seeds", rehashed, [Unrelated()].count)
   exit(problems.isEmpty ? 0 : 1)
 } catch {
   print(error)

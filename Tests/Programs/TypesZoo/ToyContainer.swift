@@ -140,14 +140,15 @@ package final class ToyContainer: ImageContext {
   /// Restores a stored graph in new memory; the first cell is the root's.
   package static func restore<Root: AnyObject>(
     _ stored: Stored, as type: Root.Type = Root.self,
-    catalog: TypeCatalog = TypeCatalog(), isUntrusted: Bool = false
+    catalog: TypeCatalog = TypeCatalog(), isUntrusted: Bool = false,
+    restored: (Restorer) -> Void = { _ in }
   ) throws(ContainerError) -> Root {
     let table = try TypeTable(decoding: stored.table)
     let types = try table.resolved(in: catalog)
     let block = UnsafeMutableRawPointer.allocate(byteCount: stored.bytes.count, alignment: 4096)
     block.copyMemory(from: stored.bytes, byteCount: stored.bytes.count)
     do throws(ContainerError) {
-      try swizzle(stored, in: block, types, isUntrusted: isUntrusted)
+      restored(try swizzle(stored, in: block, types, isUntrusted: isUntrusted))
     } catch {
       block.deallocate()
       throw error
@@ -161,7 +162,7 @@ package final class ToyContainer: ImageContext {
   private static func swizzle(
     _ stored: Stored, in block: UnsafeMutableRawPointer, _ types: ResolvedTypes,
     isUntrusted: Bool
-  ) throws(ContainerError) {
+  ) throws(ContainerError) -> Restorer {
     let cells = Dictionary(
       uniqueKeysWithValues: stored.cells.map {
         (
@@ -183,6 +184,7 @@ package final class ToyContainer: ImageContext {
       try restorer.swizzle(block + cell.offset, byteCount: cell.byteCount)
     }
     try restorer.finish()
+    return restorer
   }
 
   /// There and back in memory.
