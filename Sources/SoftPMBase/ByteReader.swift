@@ -4,6 +4,9 @@
 ///    `.corrupt` with the offset in the store, whatever the bytes are.
 /// 2. Integers are little-endian. Counts are checked against a limit before anything is allocated.
 /// 3. The reader does not own the bytes; they must outlive it.
+/// 4. `integer` is inlinable because it is generic: called across modules without being compiled
+///    for its type it took most of the time of reading a table.
+@usableFromInline
 package struct ByteReader {
   private let bytes: UnsafeRawBufferPointer
   /// Where the first byte lies in the store, for error messages.
@@ -30,6 +33,7 @@ package struct ByteReader {
     .corrupt(at: offset ?? self.offset, expected: "\(expected) in \(record)", found: found)
   }
 
+  @usableFromInline
   package mutating func take(_ count: Int) throws(ContainerError) -> UnsafeRawBufferPointer {
     guard count >= 0, count <= remaining else {
       throw invalid("\(count) more bytes", found: "\(remaining)")
@@ -42,6 +46,7 @@ package struct ByteReader {
     _ = try take(count)
   }
 
+  @inlinable
   package mutating func integer<Number: FixedWidthInteger>(
     _ type: Number.Type = Number.self
   ) throws(ContainerError) -> Number {

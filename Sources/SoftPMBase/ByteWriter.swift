@@ -1,6 +1,9 @@
 /// Builds a record field by field; what `ByteReader` reads back.
+///
+/// `integer` and `patch` are inlinable because they are generic.
+@usableFromInline
 package struct ByteWriter {
-  package private(set) var bytes: [UInt8] = []
+  @usableFromInline package internal(set) var bytes: [UInt8] = []
 
   package init(capacity: Int = 0) {
     bytes.reserveCapacity(capacity)
@@ -8,6 +11,7 @@ package struct ByteWriter {
 
   package var count: Int { bytes.count }
 
+  @inlinable
   package mutating func integer<Number: FixedWidthInteger>(_ value: Number) {
     withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
   }
@@ -50,6 +54,7 @@ package struct ByteWriter {
   }
 
   /// Overwrites an integer written before, such as a checksum known only at the end.
+  @inlinable
   package mutating func patch<Number: FixedWidthInteger>(_ value: Number, at position: Int) {
     precondition(position >= 0 && position + MemoryLayout<Number>.size <= bytes.count)
     withUnsafeBytes(of: value.littleEndian) { raw in

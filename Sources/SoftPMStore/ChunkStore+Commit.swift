@@ -213,8 +213,7 @@ extension ChunkStore {
       }
       return Transaction(changes: [.labelSet(version, label)]) { failure in
         guard failure == nil else { return }
-        node.facts.label = label
-        node.isChanged = true
+        self.graph.setLabel(label, on: node)
       }
     }
   }

@@ -24,6 +24,8 @@ struct Fold {
   var deltas: [VersionID: Delta] = [:]
   var trees: [VersionID: TreeReference?] = [:]
   var tableParents: [VersionID: VersionID?] = [:]
+  /// Of hidden versions: those whose tables share with theirs, as this fold leaves them.
+  var children: [VersionID: [VersionNode]] = [:]
   var reclaimed: Set<VersionID> = []
   var freed: [Extent] = []
   var space: FreeSpace
@@ -37,6 +39,19 @@ struct Fold {
 
   func parent(of node: VersionNode) -> VersionID? {
     tableParents[node.facts.id] ?? node.tableParent
+  }
+
+  /// Notes that a hidden version goes, and that its only child, if it has one, shares from now on
+  /// with its parent.
+  mutating func reclaim(_ node: VersionNode, leavingTableTo child: VersionNode?) {
+    let id = node.facts.id
+    let parent = parent(of: node)
+    reclaimed.insert(id)
+    children[id] = nil
+    if let child { tableParents.updateValue(parent, forKey: child.facts.id) }
+    guard let parent, children[parent] != nil else { return }
+    children[parent]?.removeAll { $0 === node }
+    if let child { children[parent]?.append(child) }
   }
 
   mutating func free(metadataOf node: VersionNode) {
@@ -76,12 +91,12 @@ extension ChunkStore {
   func fold() throws(ContainerError) {
     if chain.isBroken { try startEpoch() }
     try loadFreeSpace()
-    let nodes = try monitor.locked { () throws(ContainerError) in
-      try graph.loadAll()
-      return Array(graph.versions.values) + Array(graph.hidden.values)
-    }.sorted { $0.facts.id < $1.facts.id }
     var fold = Fold(
       TreeReader(medium: medium, identity: superblock.identity, source: .cache), space)
+    let nodes = try monitor.locked { () throws(ContainerError) in
+      try graph.loadAll()
+      return graph.work(for: &fold)
+    }
     do throws(ContainerError) {
       try foldTables(nodes, &fold)
       try reclaim(nodes, &fold)
@@ -113,11 +128,9 @@ extension ChunkStore {
       let id = node.facts.id
       let delta = fold.deltas[id] ?? Fold.Delta(chunks: node.chunks, removed: node.removed)
       let parent = fold.parent(of: node)
-      let children = nodes.filter {
-        fold.parent(of: $0) == id && !fold.reclaimed.contains($0.facts.id)
-      }
+      let children = fold.children[id] ?? []
       if isReclaimable(node, children) {
-        fold.reclaimed.insert(id)
+        fold.reclaim(node, leavingTableTo: children.first)
         fold.free(metadataOf: node)
         if let child = children.first {
           merge(delta, into: child, from: node, &fold)
@@ -127,7 +140,7 @@ extension ChunkStore {
         continue
       }
       let base = parent.flatMap { parent in
-        fold.trees[parent] ?? nodes.first { $0.facts.id == parent }?.tree
+        fold.trees[parent] ?? monitor.locked { graph.loaded(parent)?.tree }
       }
       var edits = delta.removed.map { TreeEditor.Edit(key: UInt64($0.rawValue), value: nil) }
       edits += delta.chunks.map {
@@ -161,7 +174,6 @@ extension ChunkStore {
       chunks: own.chunks + kept,
       removed: Array(
         Set(own.removed + delta.removed).subtracting(written).subtracting(kept.map(\.chunk))))
-    fold.tableParents.updateValue(fold.parent(of: node), forKey: child.facts.id)
   }
 
   /// Writes the trees of containers, versions and free space, and the checkpoint's record.
@@ -304,8 +316,9 @@ extension Fold {
       graph.reclaimed(id)
       return
     }
-    node.tableParent = parent(of: node)
+    graph.index.move(node, to: parent(of: node))
     guard node.isDurable else { return }
+    graph.index.unsaved[id] = nil
     if let tree = trees[id] { node.tree = tree }
     node.isFolded = true
     node.isChanged = false

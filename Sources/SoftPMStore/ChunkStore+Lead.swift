@@ -18,6 +18,9 @@ final class Transaction {
     for case .versionMade(let facts, _, _) in changes { return facts.parent }
     return nil
   }
+  var dropsVersions: Bool {
+    changes.contains { if case .versionDropped = $0 { true } else { false } }
+  }
   var outcome: Result<Int, ContainerError>?
 
   init(

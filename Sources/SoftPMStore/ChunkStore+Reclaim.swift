@@ -6,15 +6,11 @@ extension ChunkStore {
 
   /// Finds out what hidden versions alone have. Work is in proportion to what they wrote.
   func reclaim(_ nodes: [VersionNode], _ fold: inout Fold) throws(ContainerError) {
-    var children: [VersionID: [VersionNode]] = [:]
-    for node in nodes where !fold.reclaimed.contains(node.facts.id) {
-      if let parent = fold.parent(of: node) { children[parent, default: []].append(node) }
-    }
     // Youngest first: a line that was abandoned is taken up from its end.
     var left = ChunkStore.reclaimedMost
     for node in nodes.reversed() where node.isDropped && left > 0 {
       let id = node.facts.id
-      let mine = children[id] ?? []
+      let mine = fold.children[id] ?? []
       guard !fold.reclaimed.contains(id), node.isFolded || fold.trees[id] != nil,
         mine.count <= 1, mine.allSatisfy(\.isDurable), monitor.locked({ node.pins == 0 })
       else { continue }
@@ -23,13 +19,7 @@ extension ChunkStore {
       try fold.free(
         node, child: child.map { fold.trees[$0.facts.id] ?? $0.tree } ?? nil, hasChild: child != nil
       )
-      fold.reclaimed.insert(id)
-      let parent = fold.parent(of: node)
-      if let child { fold.tableParents.updateValue(parent, forKey: child.facts.id) }
-      if let parent {
-        children[parent]?.removeAll { $0 === node }
-        if let child { children[parent, default: []].append(child) }
-      }
+      fold.reclaim(node, leavingTableTo: child)
     }
   }
 

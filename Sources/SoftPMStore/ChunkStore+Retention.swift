@@ -31,38 +31,48 @@ extension ChunkStore {
   }
 
   /// The versions that the barrier of `version` drops with it. Monitor held.
+  ///
+  /// Looks at what may go, and at what is pinned or branched from; not at what is kept.
   func superseded(
     by version: VersionID, in container: ContainerEntry
   ) throws(ContainerError) -> [VersionNode] {
     if container.retention == .all { return [] }
-    let listed = try graph.listed(container.number)
-    let oldest = listed.filter { !$0.isBeingDropped }
-    let candidates: ArraySlice<VersionNode>
+    try graph.loadAll()
+    guard let listing = graph.index.listed[container.number] else { return [] }
+    let mayGo: (VersionNode) -> Bool
     switch container.retention {
     case .all: return []
     case .latest(let count):
       // The new one counts too.
-      candidates = oldest.prefix(max(0, oldest.count + 1 - max(count, 1)))
+      guard let oldestKept = oldestKept(max(count, 1) - 1, of: listing.all) else { return [] }
+      mayGo = { $0.facts.id < oldestKept }
     case .since(let seconds):
       let limit = clock() - seconds
-      candidates = oldest.prefix { $0.facts.secondsSince1970 < limit }
+      mayGo = { $0.facts.secondsSince1970 < limit }
     }
-    let bases = branchBases(from: container.number)
-    let parents = Set(queue.compactMap(\.parent))
-    let victims = candidates.filter { node in
-      node.facts.label == nil && node.pins == 0 && !bases.contains(node.facts.id)
-        && !parents.contains(node.facts.id)
+    var victims: [VersionNode] = []
+    for node in listing.ageing {
+      guard mayGo(node) else { break }
+      if node.isBeingDropped || node.pins > 0 || graph.index.bases[node.facts.id] != nil { continue }
+      if queue.contains(where: { $0.parent == node.facts.id }) { continue }
+      node.isBeingDropped = true
+      victims.append(node)
     }
-    for victim in victims { victim.isBeingDropped = true }
     return victims
   }
 
-  /// Versions of a container that others begin with. Monitor held.
-  private func branchBases(from container: ContainerNumber) -> Set<VersionID> {
-    var bases: Set<VersionID> = []
-    for node in graph.versions.values where node.facts.container != container {
-      if let parent = node.facts.parent { bases.insert(parent) }
+  /// The oldest of the `count` newest versions that nobody is dropping already; nil when there
+  /// are not as many. Monitor held.
+  private func oldestKept(_ count: Int, of listed: [VersionNode]) -> VersionID? {
+    if count == 0 { return VersionID(.max) }
+    if !queue.contains(where: \.dropsVersions) {
+      return listed.count >= count ? listed[listed.count - count].facts.id : nil
     }
-    return bases
+    var left = count
+    for node in listed.reversed() where !node.isBeingDropped {
+      left -= 1
+      if left == 0 { return node.facts.id }
+    }
+    return nil
   }
 }

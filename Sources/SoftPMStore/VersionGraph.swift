@@ -73,12 +73,13 @@ final class VersionNode {
 struct VersionGraph {
   var containers: [ContainerNumber: ContainerEntry] = [:]
   /// Those that are known, listed or pending.
-  private(set) var versions: [VersionID: VersionNode] = [:]
+  var versions: [VersionID: VersionNode] = [:]
   /// Dropped ones whose space has not been given back.
-  private(set) var hidden: [VersionID: VersionNode] = [:]
+  var hidden: [VersionID: VersionNode] = [:]
   var nextContainer: UInt64 = 1
-  /// The checkpoint's versions, and whether all of them are known by now.
+  /// The checkpoint's versions, until all of them are known.
   var stored: (reader: TreeReader, root: TreeReference)?
+  var index = VersionIndex()
 
   func container(named name: String) -> ContainerEntry? {
     containers.values.first { $0.name == name && !$0.isBeingDeleted }
@@ -104,7 +105,7 @@ struct VersionGraph {
     if node.isDropped { hidden[node.facts.id] = node } else { versions[node.facts.id] = node }
   }
 
-  /// Reads what the checkpoint has and nobody asked for yet.
+  /// Reads what the checkpoint has and nobody asked for yet: once, and then the index is kept.
   mutating func loadAll() throws(ContainerError) {
     guard let stored else { return }
     var nodes: [VersionNode] = []
@@ -115,42 +116,72 @@ struct VersionGraph {
       keep(node)
     }
     self.stored = nil
+    index.rebuild(versions, hidden)
   }
 
   /// The durable, listed versions of a container, oldest first.
   mutating func listed(_ container: ContainerNumber) throws(ContainerError) -> [VersionNode] {
     try loadAll()
-    return versions.values
-      .filter { $0.facts.container == container && $0.isDurable }
-      .sorted { $0.facts.id < $1.facts.id }
+    return index.listed[container]?.all ?? []
   }
 
-  mutating func add(_ node: VersionNode) { versions[node.facts.id] = node }
-  mutating func forget(_ id: VersionID) { versions[id] = nil }
-  mutating func reclaimed(_ id: VersionID) { hidden[id] = nil }
+  mutating func add(_ node: VersionNode) {
+    versions[node.facts.id] = node
+    index.added(node, isBranch: isBranch(node))
+  }
+
+  /// Takes out a version that failed.
+  mutating func forget(_ id: VersionID) {
+    guard let node = versions.removeValue(forKey: id) else { return }
+    index.removed(node, isBranch: isBranch(node))
+    index.unlinked(node)
+  }
+
+  private func isBranch(_ node: VersionNode) -> Bool {
+    guard let id = node.facts.parent, let parent = versions[id] ?? hidden[id] else { return false }
+    return parent.facts.container != node.facts.container
+  }
+
+  /// Takes out a hidden version whose space was given back.
+  mutating func reclaimed(_ id: VersionID) {
+    guard let node = hidden.removeValue(forKey: id) else { return }
+    index.unlinked(node)
+  }
 
   /// Lists a version whose barrier is durable.
   mutating func publish(_ version: VersionID) {
     guard let node = versions[version] else { return }
     node.isDurable = true
+    index.list(node)
     containers[node.facts.container]?.isStored = true
     containers[node.facts.container]?.newest = version
     containers[node.facts.container]?.versionCount += 1
+  }
+
+  mutating func setLabel(_ label: String?, on node: VersionNode) {
+    index.unlist(node)
+    node.facts.label = label
+    node.isChanged = true
+    index.list(node)
+    index.unsaved[node.facts.id] = node
   }
 
   /// Takes a container and its versions out of the list.
   mutating func remove(_ number: ContainerNumber) throws(ContainerError) {
     for node in try listed(number) { drop(node) }
     containers[number] = nil
+    index.listed[number] = nil
   }
 
   mutating func drop(_ node: VersionNode) {
     guard !node.isDropped else { return }
+    index.removed(node, isBranch: isBranch(node))
     node.isDropped = true
     node.isChanged = true
     node.isBeingDropped = false
     versions[node.facts.id] = nil
     hidden[node.facts.id] = node
+    index.unsaved[node.facts.id] = node
     containers[node.facts.container]?.versionCount -= 1
   }
 }
@@ -194,8 +225,7 @@ extension VersionGraph {
       drop(node)
     case .labelSet(let version, let label):
       guard let node = try find(version) else { throw refuse("an existing version") }
-      node.facts.label = label
-      node.isChanged = true
+      setLabel(label, on: node)
     }
   }
 }

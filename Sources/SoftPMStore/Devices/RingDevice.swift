@@ -2,9 +2,12 @@
 //
 // Facts:
 // 1. One ring, used by one thread at a time (the leader); reads do not go through it.
-// 2. A flush does not cover writes that are under way, so it is submitted behind a drain: the
-//    kernel starts it when everything before it has completed. A write and its flush are then
-//    one system call.
+// 2. A flush does not cover writes that are under way, so there are two ways to make writes
+//    durable. One run of bytes with nothing undurable before it: one request with RWF_DSYNC,
+//    which completes when its bytes are durable; one system call. Anything else: all requests,
+//    and when they have completed, `fdatasync` on this thread. A flush as a request of the ring,
+//    linked or drained, goes through a kernel worker: 16 KiB durable then took 87 µs, against
+//    70 µs for the request with RWF_DSYNC (medians of 500, in turn; one flush of the disk each).
 // 3. A write that completed short is finished, and flushed, again.
 // 4. Memory handed to the kernel is kept until its completion has been taken from the ring,
 //    errors or not.
@@ -27,6 +30,8 @@ package final class RingDevice: Device, @unchecked Sendable {
   private let descriptor: Int32
   private let ownsDescriptor: Bool
   private let path: String
+  /// Something was written that no flush has covered, so far as we know.
+  private var hasUnflushedWrites = false
 
   package let driver = "uring"
   package let reason: String
@@ -43,16 +48,6 @@ package final class RingDevice: Device, @unchecked Sendable {
       return (nil, "io_uring is not available here (\(text)); using pwrite and fdatasync")
     }
     return (RingDevice(file, posix, ring, reason: reason), "")
-  }
-
-  /// A file of zeros without a store in it: the floor that benchmarks compare with.
-  package static func raw(_ path: String, byteCount: Int) throws(ContainerError) -> any Device {
-    let descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-    guard descriptor >= 0 else { throw .system(errno, doing: "making a file", path: path) }
-    let file = StoreFile(descriptor: descriptor, path: path, byteCount: 0)
-    let posix = PosixDevice(file, readOnly: false, reason: "")
-    try posix.zero(from: 0, to: byteCount)
-    return probe(file, posix: posix, reason: "").0 ?? posix
   }
 
   private init(
@@ -153,45 +148,38 @@ package final class RingDevice: Device, @unchecked Sendable {
     try file.checkOpen()
     let requests = self.requests(writes)
     defer { for request in requests { request.vectors.deallocate() } }
+    let isOneRequest = flushing && requests.count == 1 && !hasUnflushedWrites
+    hasUnflushedWrites = true
     var first = 0
     var isShort = false
-    repeat {
-      // The ring's last place is for the flush.
-      let part = requests[first..<min(first + Int(RingDevice.entries) - 1, requests.count)]
+    while first < requests.count {
+      let part = requests[first..<min(first + Int(RingDevice.entries), requests.count)]
       first = part.endIndex
-      isShort = try submit(part, flushing: flushing && first == requests.count) || isShort
-    } while first < requests.count
-    if let end = requests.last.map({ $0.offset + $0.byteCount }) { file.grew(to: end) }
-    if isShort {
-      // Rare (a signal, a nearly full disk): the ordinary way finishes or explains it.
-      try file.write(writes)
-      if flushing { try file.flush() }
+      isShort = try submit(part, durably: isOneRequest) || isShort
     }
+    if let end = requests.last.map({ $0.offset + $0.byteCount }) { file.grew(to: end) }
+    // Rare (a signal, a nearly full disk): the ordinary way finishes or explains it.
+    if isShort { try file.write(writes) }
+    if flushing, !isOneRequest || isShort { try file.flush() }
+    if flushing { hasUnflushedWrites = false }
   }
 
   /// Submits requests and waits for all of them; true when one was short.
   private func submit(
-    _ requests: ArraySlice<Request>, flushing: Bool
+    _ requests: ArraySlice<Request>, durably: Bool
   ) throws(ContainerError) -> Bool {
     for (index, request) in zip(requests.indices, requests) {
       guard let entry = io_uring_get_sqe(ring) else { throw refused(EBUSY) }
       io_uring_prep_writev(
         entry, descriptor, request.vectors, UInt32(request.vectorCount), UInt64(request.offset))
+      if durably { entry.pointee.rw_flags = RingDevice.untilDurable }
       entry.pointee.user_data = UInt64(index + 1)
     }
-    if flushing {
-      guard let entry = io_uring_get_sqe(ring) else { throw refused(EBUSY) }
-      io_uring_prep_fsync(entry, descriptor, UInt32(IORING_FSYNC_DATASYNC))
-      if !requests.isEmpty { entry.pointee.flags |= RingDevice.drain }
-      entry.pointee.user_data = 0
-    }
-    let count = requests.count + (flushing ? 1 : 0)
-    guard count > 0 else { return false }
-    return try complete(count, requests)
+    return try complete(requests.count, requests)
   }
 
-  /// IOSQE_IO_DRAIN of the kernel's ABI, which Swift does not import as a number.
-  private static let drain: UInt8 = 1 << 1
+  /// RWF_DSYNC of the kernel's ABI, which Swift does not import.
+  static let untilDurable: Int32 = 2
 
   private func complete(
     _ count: Int, _ requests: ArraySlice<Request>
@@ -210,11 +198,11 @@ package final class RingDevice: Device, @unchecked Sendable {
         let (number, outcome) = (done.pointee.user_data, done.pointee.res)
         io_uring_cqe_seen(ring, done)
         waiting -= 1
-        if number > 0, outcome == -EINTR || outcome == -EAGAIN {
+        if outcome == -EINTR || outcome == -EAGAIN {
           isShort = true
         } else if outcome < 0 {
           failure = -outcome
-        } else if number > 0, Int(outcome) < requests[Int(number) - 1].byteCount {
+        } else if Int(outcome) < requests[Int(number) - 1].byteCount {
           isShort = true
         }
       }
