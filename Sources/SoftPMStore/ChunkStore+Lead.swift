@@ -53,6 +53,9 @@ struct WriteBatch {
 }
 
 extension ChunkStore {
+  /// Blocks of a point beyond which a second request costs nothing that counts.
+  private static let roomMost = 64
+
   /// Waits until `outcome` (read with the monitor held) is known, leading while nobody does.
   func drive(
     until outcome: () -> Result<Int, ContainerError>?
@@ -169,7 +172,9 @@ extension ChunkStore {
       outside = BlockReference(
         block: extent.start, digest: body.withUnsafeBytes { Checksum.digest($0) })
     }
-    let next = space.take(1, wanted: wanted).start
+    // The next point is probably as large as this one.
+    let room = min((transaction.images?.byteCount ?? 0) / Block.byteCount, ChunkStore.roomMost)
+    let next = space.take(withRoomFor: room, wanted: wanted)
     let barrier = Barrier(
       identity: superblock.identity, block: chain.next,
       epoch: superblock.epochs[superblock.epochs.count - 1].number, sequence: chain.sequence + 1,

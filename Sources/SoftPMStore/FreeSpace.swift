@@ -3,7 +3,9 @@
 // Facts:
 // 1. Every block below the frontier is in use, reserved, or in exactly one free extent.
 // 2. Free extents are disjoint, sorted, and never touch each other.
-// 3. Blocks become free only when a checkpoint that no longer needs them is named by both
+// 3. Looking for room costs a bounded number of extents, however many there are: the search goes
+//    on where the last one ended. What it does not find in that many is taken from new blocks.
+// 4. Blocks become free only when a checkpoint that no longer needs them is named by both
 //    superblocks; between checkpoints space is only ever taken.
 
 import SoftPMBase
@@ -11,28 +13,79 @@ import SoftPMBase
 package struct FreeSpace: Sendable {
   package private(set) var extents: [Extent] = []
   package private(set) var frontier: Block
+  /// Where the next search begins (fact 3).
+  private var cursor = Block(0)
+  /// Most extents looked at in one search: some microseconds.
+  private static let searchMost = 4096
 
   package init(frontier: Block) {
     self.frontier = frontier
   }
 
   /// Takes `count` blocks in a row: right at `wanted` where those are free, so that a point's
-  /// writes become one; else from the first free extent that holds them; else new ones.
+  /// writes become one; else from an extent that holds them; else new ones.
   package mutating func take(_ count: Int, wanted: Block? = nil) -> Extent {
     precondition(count > 0)
-    if let wanted, let index = index(holding: wanted), extents[index].end >= wanted + count {
-      return carve(Extent(start: wanted, count: count), from: index)
-    }
-    if wanted == frontier { return grow(count) }
-    if let index = extents.firstIndex(where: { $0.count >= count }) {
+    if let wanted, let found = takeExactly(count, at: wanted) { return found }
+    if let index = firstIndex(holding: count) {
       return carve(Extent(start: extents[index].start, count: count), from: index)
     }
     return grow(count)
   }
 
+  /// Takes one block behind which `room` more are free, so that what is written next to it
+  /// follows it in one request: at `wanted`, or elsewhere.
+  ///
+  /// Holes that are too small for that stay free for single blocks. While there are many of
+  /// those, room is not worth new blocks.
+  mutating func take(withRoomFor room: Int, wanted: Block) -> Block {
+    if hasRoom(1 + room, at: wanted), let found = takeExactly(1, at: wanted) { return found.start }
+    if let index = firstIndex(holding: 1 + room) {
+      return carve(Extent(start: extents[index].start, count: 1), from: index).start
+    }
+    let isCrowded = UInt64(freeBlocks) < frontier.rawValue / FreeSpace.shareLeftForRoom
+    return isCrowded ? grow(1).start : take(1, wanted: wanted).start
+  }
+
+  /// At most a quarter of the store is left free for the sake of points in one request.
+  private static let shareLeftForRoom: UInt64 = 4
+
+  private func hasRoom(_ count: Int, at block: Block) -> Bool {
+    if block == frontier { return true }
+    guard let index = index(holding: block) else { return false }
+    return extents[index].end >= block + count || extents[index].end == frontier
+  }
+
+  private mutating func takeExactly(_ count: Int, at wanted: Block) -> Extent? {
+    if let index = index(holding: wanted), extents[index].end >= wanted + count {
+      return carve(Extent(start: wanted, count: count), from: index)
+    }
+    return wanted == frontier ? grow(count) : nil
+  }
+
   private mutating func grow(_ count: Int) -> Extent {
     defer { frontier = frontier + count }
     return Extent(start: frontier, count: count)
+  }
+
+  /// An extent of at least `count` blocks, from the cursor on and then from the beginning.
+  private mutating func firstIndex(holding count: Int) -> Int? {
+    var left = FreeSpace.searchMost
+    let start = Swift.max(firstIndex(startingAfter: cursor) - 1, 0)
+    for range in [start..<extents.count, 0..<Swift.min(start, extents.count)] {
+      for index in range {
+        if extents[index].count >= count {
+          cursor = extents[index].start
+          return index
+        }
+        left -= 1
+        if left == 0 {
+          cursor = extents[index].end
+          return nil
+        }
+      }
+    }
+    return nil
   }
 
   /// The extent that holds a block, if one does.
@@ -63,6 +116,7 @@ package struct FreeSpace: Sendable {
       rest.append(Extent(start: part.end, count: Int(whole.end.rawValue - part.end.rawValue)))
     }
     extents.replaceSubrange(index...index, with: rest)
+    freeBlocks -= part.count
     return part
   }
 
@@ -124,7 +178,9 @@ package struct FreeSpace: Sendable {
       }
     }
     extents.replaceSubrange(replaced, with: CollectionOfOne(merged))
+    freeBlocks += extent.count
   }
 
-  package var freeBlocks: Int { extents.reduce(0) { $0 + $1.count } }
+  /// How many blocks below the frontier are free.
+  package private(set) var freeBlocks = 0
 }
