@@ -35,10 +35,15 @@ extension ChunkStore {
 
   /// Takes a version on its way; returns before anything of it is durable.
   ///
-  /// Any thread may call. Waits only while too many versions are in flight.
+  /// Any thread may call. Waits only while too many versions are in flight. When a fold in the
+  /// background has failed, the next commit throws why, once, and takes nothing.
   package func commit(_ request: CommitRequest) throws(ContainerError) -> Commit {
     let commit = try monitor.locked { () throws(ContainerError) in
       try usable(changing: true)
+      if owesBackgroundError, let error = backgroundError {
+        owesBackgroundError = false
+        throw error
+      }
       try waitForNumber()
       return try enqueue(request)
     }

@@ -79,10 +79,12 @@ extension ChunkStore {
     guard tail.barriers >= foldAfter, !isFoldQueued else { return }
     isFoldQueued = true
     queueThread.async {
-      try? self.exclusively { () throws(ContainerError) in
-        self.isFoldQueued = false
-        if self.monitor.locked({ self.isClosed }) { return }
-        if self.tail.barriers >= self.foldAfter { try self.fold() }
+      self.inBackground(mustBeTold: true) { () throws(ContainerError) in
+        try self.exclusively { () throws(ContainerError) in
+          self.isFoldQueued = false
+          if self.monitor.locked({ self.isClosed }) { return }
+          if self.tail.barriers >= self.foldAfter { try self.fold() }
+        }
       }
     }
   }

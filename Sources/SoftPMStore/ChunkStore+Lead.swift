@@ -119,7 +119,7 @@ extension ChunkStore {
         return queue
       }
       if batch.isEmpty { return }
-      let before = medium.statistics.flushes
+      let before = medium.flushes
       let reached = (chain: chain, tail: tail)
       var failure: ContainerError?
       do throws(ContainerError) {
@@ -129,7 +129,7 @@ extension ChunkStore {
         for transaction in batch { add(transaction, to: &writes) }
         if canary == nil {
           if isBeyondEnd(writes.writes) { waitForZeros() }
-          try medium.writeAndFlush(writes.writes)
+          try medium.writeAndFlush(writes.writes, forPoints: true)
         } else {
           try writeWrongly(writes.writes, batch)
         }
@@ -139,9 +139,10 @@ extension ChunkStore {
           abandon(since: reached.chain, reached.tail)
         }
       }
-      announce(batch, failure, flushes: medium.statistics.flushes - before)
+      announce(batch, failure, flushes: medium.flushes - before)
       foldWhenDue()
       zeroWhenDue()
+      copyWatermarkWhenIdle()
     }
   }
 
@@ -230,10 +231,11 @@ extension ChunkStore {
       try medium.write(writes)
     case .announcedPastNeighbour where batch.count > 1:
       let heads = writes.filter { $0.offset == batchStart.offset }
-      try medium.writeAndFlush(writes.filter { $0.offset != batchStart.offset })
+      try medium.writeAndFlush(
+        writes.filter { $0.offset != batchStart.offset }, forPoints: true)
       try medium.write(heads)
     default:
-      try medium.writeAndFlush(writes)
+      try medium.writeAndFlush(writes, forPoints: true)
     }
   }
 

@@ -26,7 +26,9 @@ extension ChunkStore {
     // Not on the store's own queue: the leader, which may run there, may wait for this.
     DispatchQueue.global(qos: .utility).async {
       // Failing is no harm: points that need the space will tell.
-      try? self.medium.zero(from: start, to: end)
+      self.inBackground(mustBeTold: false) { () throws(ContainerError) in
+        try self.medium.zero(from: start, to: end)
+      }
       self.monitor.locked {
         self.isZeroing = false
         self.monitor.signalAll()

@@ -41,6 +41,9 @@ package final class ChunkStore: @unchecked Sendable {
   var numberLimit: UInt64 = 1
   var lastAnnounced: UInt64 = 0
   var tables = TableCache()
+  /// The last failure in the background, and whether a caller is still to be told.
+  var backgroundError: ContainerError?
+  var owesBackgroundError = false
 
   // MARK: Owned by the leader
   var chain: Chain
@@ -54,6 +57,10 @@ package final class ChunkStore: @unchecked Sendable {
   var unreadFreeSpace: TreeReference?
   let foldAfter: Int
   var isFoldQueued = false
+  /// The newest watermark that a superblock on the medium has, and how often it is looked after.
+  var watermarkOnMedium: UInt64 = 0
+  var watermarkDelay: Duration?
+  var isWatermarkQueued = false
   /// Where the first barrier of the leader's turn goes.
   var batchStart = Block(0)
 
@@ -111,7 +118,9 @@ package final class ChunkStore: @unchecked Sendable {
     let file = try StoreFile.open(path, options) { NewStore.image() }
     let device = try file.device(options)
     do throws(ContainerError) {
-      return try open(on: device, options)
+      let store = try open(on: device, options)
+      if !options.readOnly { store.watermarkDelay = options.watermarkDelay }
+      return store
     } catch {
       device.close()
       var error = error
@@ -138,7 +147,11 @@ package final class ChunkStore: @unchecked Sendable {
     return try ChunkStore(medium, options)
   }
 
-  package var statistics: StoreStatistics { medium.statistics }
+  package var statistics: StoreStatistics {
+    var statistics = medium.statistics
+    statistics.lastBackgroundError = monitor.locked { backgroundError }
+    return statistics
+  }
 
   /// Monitor held: throws unless the store may be used, and changed if `changing`.
   func usable(changing: Bool) throws(ContainerError) {
@@ -167,6 +180,7 @@ package final class ChunkStore: @unchecked Sendable {
         failure = error
       }
     }
+    failure = failure ?? monitor.locked { owesBackgroundError ? backgroundError : nil }
     medium.device.close()
     if let failure { throw failure }
   }

@@ -8,7 +8,9 @@ final class Medium: Sendable {
   private let zeroed = Atomic<Int>(0)
   private let bytesRead = Atomic<Int>(0)
   private let reads = Atomic<Int>(0)
-  private let flushes = Atomic<Int>(0)
+  private let pointFlushes = Atomic<Int>(0)
+  private let upkeepFlushes = Atomic<Int>(0)
+  private let zeroFlushes = Atomic<Int>(0)
 
   init(_ device: any Device) {
     self.device = device
@@ -37,18 +39,26 @@ final class Medium: Sendable {
   }
 
   func flush() throws(ContainerError) {
-    flushes.add(1, ordering: .relaxed)
+    upkeepFlushes.add(1, ordering: .relaxed)
     try device.flush()
   }
 
-  func writeAndFlush(_ writes: [DeviceWrite]) throws(ContainerError) {
+  /// `forPoints`: versions are announced because of this flush; otherwise it is upkeep.
+  func writeAndFlush(
+    _ writes: [DeviceWrite], forPoints: Bool = false
+  ) throws(ContainerError) {
     count(writes)
-    flushes.add(1, ordering: .relaxed)
+    if forPoints {
+      pointFlushes.add(1, ordering: .relaxed)
+    } else {
+      upkeepFlushes.add(1, ordering: .relaxed)
+    }
     try device.writeAndFlush(writes)
   }
 
   func zero(from start: Int, to end: Int) throws(ContainerError) {
     zeroed.add(end - start, ordering: .relaxed)
+    zeroFlushes.add(1, ordering: .relaxed)
     try device.zero(from: start, to: end)
   }
 
@@ -56,9 +66,17 @@ final class Medium: Sendable {
     bytesWritten.add(writes.reduce(0) { $0 + $1.bytes.count }, ordering: .relaxed)
   }
 
+  /// All flushes but those of zeros; cheap, for the leader to tell how many a turn took.
+  var flushes: Int {
+    pointFlushes.load(ordering: .relaxed) + upkeepFlushes.load(ordering: .relaxed)
+  }
+
   var statistics: StoreStatistics {
     StoreStatistics(
-      driver: device.driver, reason: device.reason, flushes: flushes.load(ordering: .relaxed),
+      driver: device.driver, reason: device.reason,
+      pointFlushes: pointFlushes.load(ordering: .relaxed),
+      upkeepFlushes: upkeepFlushes.load(ordering: .relaxed),
+      zeroFlushes: zeroFlushes.load(ordering: .relaxed),
       bytesWritten: bytesWritten.load(ordering: .relaxed),
       bytesZeroed: zeroed.load(ordering: .relaxed), reads: reads.load(ordering: .relaxed),
       bytesRead: bytesRead.load(ordering: .relaxed))
@@ -70,10 +88,20 @@ package struct StoreStatistics: Sendable {
   package var driver: String
   /// Why that driver was chosen, in one line; empty where there was no choice.
   package var reason: String
-  package var flushes: Int
+  /// Flushes that made versions durable, or failed to: one for each group of points.
+  package var pointFlushes: Int
+  /// Flushes of epochs, folds and superblocks.
+  package var upkeepFlushes: Int
+  /// Flushes of space written with zeros ahead of need, beside everything else: no point waits
+  /// for them.
+  package var zeroFlushes: Int
   package var bytesWritten: Int
-  /// Written ahead of need; their flushes are not counted, since no point waits for them.
   package var bytesZeroed: Int
   package var reads: Int
   package var bytesRead: Int
+  /// What went wrong last in the background: a fold, zeros, a copy of the watermark.
+  package var lastBackgroundError: ContainerError?
+
+  /// Every flush that was asked of the device.
+  package var flushes: Int { pointFlushes + upkeepFlushes + zeroFlushes }
 }

@@ -29,6 +29,8 @@ package enum StoreOperation: String, CaseIterable, Sendable {
   case crash
   /// The tail becomes trees, and space is given back.
   case fold
+  /// A superblock is told the newest version, for readers in other processes.
+  case watermark
   /// A point whose flush fails, and another one that succeeds.
   case failedFlush
 }
@@ -184,6 +186,8 @@ package final class StoreWorkload {
       try onePoint(name, parent: oldest, chunks: [1])
     case .label, .deleteVersion, .deleteContainer:
       try change(operation, name)
+    case .watermark:
+      attempt([]) { try store.copyWatermark() }
     case .fold:
       attempt([model]) { try store.checkpointNow() }
     case .reopen, .crash:

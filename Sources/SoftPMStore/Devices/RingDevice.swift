@@ -91,7 +91,10 @@ package final class RingDevice: Device, @unchecked Sendable {
   }
 
   package func zero(from start: Int, to end: Int) throws(ContainerError) {
+    // Through the page cache, because a direct write that makes the file longer keeps all others
+    // waiting until it is done; then out of it, so that direct writes find nothing to throw out.
     try file.zero(from: start, to: end)
+    posix_fadvise(descriptor, start, end - start, POSIX_FADV_DONTNEED)
   }
 
   package func close() {
