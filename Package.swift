@@ -78,8 +78,11 @@ let package = Package(
 
     // MARK: Tests
     .testTarget(name: "SoftPMBaseTests", dependencies: ["SoftPMBase"]),
+    .executableTarget(
+      name: "StoreProgram", dependencies: ["SoftPMBase", "SoftPMStore", "SoftPMTesting"],
+      path: "Tests/Programs/StoreProgram"),
     .testTarget(
-      name: "SoftPMStoreTests", dependencies: ["SoftPMStore", "SoftPMTesting"]),
+      name: "SoftPMStoreTests", dependencies: ["SoftPMStore", "SoftPMTesting", "StoreProgram"]),
     .testTarget(name: "SoftPMHeapTests", dependencies: ["SoftPMHeap", "SoftPMTesting"]),
     .testTarget(
       name: "SoftPMTrackingTests",

@@ -70,7 +70,8 @@ extension ChunkStore {
     isWatermarkQueued = true
     let seen = chain.sequence
     let nanoseconds = Int(delay.components.attoseconds / 1_000_000_000)
-    let time = DispatchTime.now() + .seconds(Int(delay.components.seconds))
+    let time =
+      DispatchTime.now() + .seconds(Int(delay.components.seconds))
       + .nanoseconds(nanoseconds)
     queueThread.asyncAfter(deadline: time) { [weak self] in
       guard let self else { return }

@@ -24,3 +24,14 @@ extension ChunkStore {
     return blocks
   }
 }
+
+extension ChunkStore {
+  /// The number that the next version gets, if nobody else commits before.
+  package var nextVersionNumber: UInt64 { monitor.locked { nextVersion } }
+
+  /// Waits until no zeros are being written and nothing that was queued in the background is left.
+  package func waitForBackground() {
+    waitForZeros()
+    queueThread.sync {}
+  }
+}

@@ -39,22 +39,18 @@ package struct FreeSpace: Sendable {
   /// Holes that are too small for that stay free for single blocks. While there are many of
   /// those, room is not worth new blocks.
   mutating func take(withRoomFor room: Int, wanted: Block) -> Block {
-    if hasRoom(1 + room, at: wanted), let found = takeExactly(1, at: wanted) { return found.start }
+    if let index = index(holding: wanted), extents[index].end >= wanted + (1 + room) {
+      return carve(Extent(start: wanted, count: 1), from: index).start
+    }
     if let index = firstIndex(holding: 1 + room) {
       return carve(Extent(start: extents[index].start, count: 1), from: index).start
     }
     let isCrowded = UInt64(freeBlocks) < frontier.rawValue / FreeSpace.shareLeftForRoom
-    return isCrowded ? grow(1).start : take(1, wanted: wanted).start
+    return isCrowded ? grow(1).start : take(1).start
   }
 
   /// At most a quarter of the store is left free for the sake of points in one request.
   private static let shareLeftForRoom: UInt64 = 4
-
-  private func hasRoom(_ count: Int, at block: Block) -> Bool {
-    if block == frontier { return true }
-    guard let index = index(holding: block) else { return false }
-    return extents[index].end >= block + count || extents[index].end == frontier
-  }
 
   private mutating func takeExactly(_ count: Int, at wanted: Block) -> Extent? {
     if let index = index(holding: wanted), extents[index].end >= wanted + count {

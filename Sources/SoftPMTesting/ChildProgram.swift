@@ -37,6 +37,9 @@ package struct ChildProgram: Sendable {
     }
   }
 
+  /// Where the program is, for those who start it their own way.
+  package var path: String { executable.path() }
+
   package func run(_ arguments: String...) throws -> Outcome {
     try run(arguments)
   }

@@ -55,7 +55,7 @@ extension StoreProof {
 
   /// Damages a small store everywhere, and sees that nothing wrong is ever read from it.
   package mutating func damage() {
-    guard let (content, models) = goldenStore() else {
+    guard let (content, models, trace) = goldenStore() else {
       failures.append("the store to be damaged could not be made")
       return
     }
@@ -82,6 +82,7 @@ extension StoreProof {
       }
     }
     damageSectors(content, step: isThorough ? 1 : 67, look)
+    loseWrites(content, trace, step: isThorough ? 1 : 7, look)
     for length in stride(from: 0, to: content.count, by: isThorough ? 128 : 9000) {
       look(StoreCrashImage(base: Array(content[..<length])), "truncated to \(length)")
     }
@@ -111,10 +112,40 @@ extension StoreProof {
   }
 
   /// A store of about 64 KiB with trees and a tail, and every state that it went through.
-  private func goldenStore() -> ([UInt8], [StoreModel])? {
+  private func goldenStore() -> ([UInt8], [StoreModel], [StoreEvent])? {
     guard let workload = try? StoreWorkload(seed: 5) else { return nil }
     workload.run([.create, .smallWrite, .label, .fold, .branch, .smallWrite])
-    return workload.problems.isEmpty ? (workload.device.content, workload.states) : nil
+    if isDeep { for _ in 0..<24 { workload.run([.largeWrite, .smallWrite, .fold, .twoPoints]) } }
+    guard workload.problems.isEmpty else { return nil }
+    return (workload.device.content, workload.states, workload.device.trace)
+  }
+
+  /// Puts older content back in its place: what a disk does that says "written" and is not.
+  /// Each sector, and each write, by each content that was there before.
+  private func loseWrites(
+    _ content: [UInt8], _ trace: [StoreEvent], step: Int,
+    _ look: (StoreCrashImage, @autoclosure () -> String) -> Void
+  ) {
+    var medium = NewStore.image(identity: Digest(low: 1, high: 5), byteCount: 64 << 10)
+    var older: [(offset: Int, bytes: [UInt8])] = []
+    for case .writeSubmitted(_, let offset, let bytes) in trace {
+      let end = offset + bytes.count
+      if end > medium.count {
+        medium.append(contentsOf: repeatElement(0, count: end - medium.count))
+      }
+      older.append((offset, Array(medium[offset..<end])))
+      for start in stride(from: offset, to: end, by: 512) {
+        older.append((start, Array(medium[start..<start + 512])))
+      }
+      medium.replaceSubrange(offset..<end, with: bytes)
+    }
+    precondition(medium == content)
+    for (number, old) in older.enumerated() where number % step == 0 {
+      if content[old.offset..<old.offset + old.bytes.count].elementsEqual(old.bytes) { continue }
+      let image = StoreCrashImage(base: content)
+      old.bytes.withUnsafeBytes { image.put($0, at: old.offset) }
+      look(image, "\(old.bytes.count) bytes at \(old.offset) older, number \(number)")
+    }
   }
 
   /// Fine are: a refusal with a code, the content, or a state that the store once had.

@@ -187,7 +187,7 @@ package final class StoreWorkload {
     case .label, .deleteVersion, .deleteContainer:
       try change(operation, name)
     case .watermark:
-      attempt([]) { try store.copyWatermark() }
+      attempt([model]) { try store.copyWatermark() }
     case .fold:
       attempt([model]) { try store.checkpointNow() }
     case .reopen, .crash:

@@ -24,4 +24,11 @@ import Testing
     proof.damage()
     #expect(proof.failures.isEmpty, "\(proof.failures.joined(separator: "\n"))")
   }
+
+  @Test("a crash or an error while the store recovers from a crash does no harm either")
+  func recoveries() {
+    var proof = StoreProof(isThorough: false)
+    proof.recoveries()
+    #expect(proof.failures.isEmpty, "\(proof.failures.joined(separator: "\n"))")
+  }
 }

@@ -1,6 +1,8 @@
 // Looks at the crash states of the store, as optimised code, and says how many there were.
 //
-//     store-crash-states [pairs|deep|canaries|faults|damage|all] [first pair] [last pair]
+//     store-crash-states [pairs|deep|canaries|faults|damage|recoveries|all] [first] [last]
+//
+// `deep` is everything at its deep size; first and last choose among the workloads of pairs.
 //
 // Exit status 0: nothing wrong and every planted bug caught. 1: see the lines printed, each of
 // which names the workload, seed, epoch and subset that reproduce it.
@@ -19,9 +21,11 @@ struct StoreCrashStates {
       let range = arguments.dropFirst().compactMap { Int($0) }
       proof.pairs(from: range.first ?? 0, through: range.last ?? .max)
     }
-    if what == "faults" || what == "all" { proof.faults() }
-    if what == "damage" || what == "all" { proof.damage() }
-    if what == "canaries" || what == "all" { proof.canaries() }
+    let isAll = what == "all" || what == "deep"
+    if what == "recoveries" || isAll { proof.recoveries() }
+    if what == "faults" || isAll { proof.faults() }
+    if what == "damage" || isAll { proof.damage() }
+    if what == "canaries" || isAll { proof.canaries() }
     for line in proof.failures { print("FAILED:", line) }
     if !proof.failures.isEmpty { exit(1) }
   }
