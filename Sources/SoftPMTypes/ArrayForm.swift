@@ -9,9 +9,11 @@ enum ArrayBits {
 
 /// An `Array` or `ContiguousArray`: one reference to storage, never nil.
 ///
-/// Storage that the compiler laid out in the binary may not name its element type, so the array
-/// gives the layout along in that case only; otherwise the storage's header tells, because an
-/// array upcast from `[Dog]` to `[Animal]` shares its storage.
+/// Storage that the compiler laid out in the binary may not name its element type, and the
+/// optimiser gives arrays of whatever is one reference (`[[UInt8]]`, `[C?]`, a struct around an
+/// array) the storage class of `[AnyObject]`. The array gives the layout along in these cases only;
+/// otherwise the storage's header tells, because an array upcast from `[Dog]` to `[Animal]` shares
+/// its storage.
 final class ArrayForm: FieldForm {
   private let element: Metadata
   private unowned(unsafe) let catalog: TypeCatalog
@@ -25,9 +27,17 @@ final class ArrayForm: FieldForm {
 
   override var isSelfContained: Bool { true }
 
+  private lazy var own = catalog.arrayStorageLayout(ofElement: element)
+  /// The header of `[AnyObject]`'s storage; 0 where that is our elements' own.
+  private lazy var objectsStorage: UInt = {
+    let objects = catalog.arrayStorageLayout(ofElement: Metadata(AnyObject.self)).key
+    guard let metadata = objects?.metadata, own.key != objects else { return 0 }
+    return metadata.word
+  }()
+
   private func layout(of storage: UnsafeRawPointer) -> ObjectLayout? {
-    storage.load(as: UInt.self) == staticStorage
-      ? catalog.arrayStorageLayout(ofElement: element) : nil
+    let header = storage.load(as: UInt.self)
+    return header == staticStorage || header == objectsStorage ? own : nil
   }
 
   override func visit(

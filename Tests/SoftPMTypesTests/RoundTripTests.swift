@@ -191,6 +191,27 @@ struct RoundTripTests {
     #expect(try through(KeyValuePairs(dictionaryLiteral: ("a", 1))).map(\.value) == [1])
   }
 
+  /// The storage that the optimiser gives an array whose elements are one reference each.
+  private func inObjectStorage<Element>(_ array: [Element]) -> [Element] {
+    let objects = array.map { unsafeBitCast($0, to: AnyObject.self) }
+    return unsafeBitCast(objects, to: [Element].self)
+  }
+
+  @Test("has the same arrays of what is one reference, as the optimiser makes them")
+  func arraysInObjectStorage() throws {
+    let lists = [[1], [], Array(0..<100)]
+    let optimised = inObjectStorage(lists)
+    #expect(type(of: unsafeBitCast(optimised, to: AnyObject.self)) != type(of: lists as AnyObject))
+    var back = try through(optimised)
+    #expect(back == lists)
+    back[0].append(2)
+    back.append([7])
+    #expect(back == [[1, 2], [], Array(0..<100), [7]])
+    #expect(try through([inObjectStorage([["a", long("b")]]), []]) == [[["a", long("b")]], []])
+    let people = [Person("Ann"), Person("Bob")].map(Optional.some)
+    #expect(try through(inObjectStorage(people)).map { $0?.name } == ["Ann", "Bob"])
+  }
+
   @Test("has the same enums, indirect ones included")
   func enums() throws {
     for state in [
