@@ -6,7 +6,7 @@ import SoftPMStore
 package struct StoreProof {
   let isThorough: Bool
   /// Wider bounds: millions of states.
-  private let isDeep: Bool
+  let isDeep: Bool
   /// What was looked at, with counts.
   package internal(set) var report: [String] = []
   /// What went wrong, each line reproducing it.

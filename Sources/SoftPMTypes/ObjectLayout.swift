@@ -99,7 +99,7 @@ package final class ObjectLayout {
       layout.isSelfContained
     case .table(let table): table.key.isSelfContained && (table.value?.isSelfContained ?? true)
     case .string, .literal, .bytes: true
-    case .dataStorage: false
+    case .dataStorage, .buffer, .memory: false
     }
   }()
 

@@ -44,6 +44,7 @@ final class Discovery {
   func run() throws(ContainerError) {
     membership.stamps.beginRound()
     membership.notesArrivals = true
+    membership.retold.removeAll()
     defer {
       membership.notesArrivals = false
       membership.arrivals.removeAll()
@@ -66,6 +67,8 @@ final class Discovery {
       try readCertain()
       try admitPending()
       try membership.scanFresh()
+      for member in membership.retold { wait(member) }
+      membership.retold.removeAll()
       try giveParents()
       after = waiting.count + pending.count + membership.orphanCount
     }

@@ -128,7 +128,10 @@ extension Membership {
   @inline(never)
   func retell(_ member: MemberID, _ layout: ObjectLayout?) {
     if let layout, !layout.isNamedByHeader {
-      if told[member] !== layout { told[member] = layout }
+      guard told[member] !== layout else { return }
+      told[member] = layout
+      // How much of it is in use is its owner's to say.
+      if layout.isRaw { retold.append(member) }
     } else if told[member] != nil {
       told[member] = nil
     }

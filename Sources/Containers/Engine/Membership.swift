@@ -37,6 +37,8 @@ final class Membership {
   var foreignBytes = 0
   /// Layouts of members whose own header does not tell.
   var told: [MemberID: ObjectLayout] = [:]
+  /// Raw members whose owner was scanned: they may have another extent than before.
+  var retold: [MemberID] = []
   /// In-degrees and lists that do not fit a record.
   var manyHolders: [MemberID: Int] = [:]
   var manyReferences: [MemberID: UnsafeMutableBufferPointer<MemberID>] = [:]
