@@ -75,6 +75,9 @@ final class World {
   var index: [Int: Vertex] = [:]
   var log: [String] = []
   var generation = 0
+  /// Long enough to take chunks of their own, so that they are looked at part by part.
+  var row: [Vertex?] = []
+  var names: [String: Vertex] = [:]
 }
 
 extension World {
@@ -87,6 +90,8 @@ extension World {
     }
     if let entry { visit(entry) }
     for key in index.keys.sorted() { index[key].map(visit) }
+    for vertex in row { vertex.map(visit) }
+    for key in names.keys.sorted() { names[key].map(visit) }
     var bodies: [(Vertex, String)] = []
     var next = 0
     while next < found.count {
@@ -101,7 +106,10 @@ extension World {
     }
     let header = "generation \(generation), entry \(entry?.id ?? -1), \(log.joined(separator: ";"))"
     let keys = index.sorted { $0.key < $1.key }.map { "\($0.key):\($0.value.id)" }
-    return [header, keys.joined(separator: " ")] + lines.sorted()
+    let row = row.map { "\($0?.id ?? -1)" }.joined(separator: " ")
+    let names = names.sorted { $0.key < $1.key }.map { "\($0.key):\($0.value.id)" }
+    return [header, keys.joined(separator: " "), row, names.joined(separator: " ")]
+      + lines.sorted()
   }
 }
 

@@ -42,7 +42,8 @@ struct WorldMutator {
       world.index[first.id] = first
       return
     }
-    switch Int.random(in: 0..<24, using: &random) {
+    switch Int.random(in: 0..<28, using: &random) {
+    case 24..<28: arrange(vertex, world)
     case 0..<5: grow(vertex, world)
     case 5..<8: link(vertex, world)
     case 8..<12: cut(vertex, world)
@@ -106,6 +107,20 @@ struct WorldMutator {
         heavy.weights.append([Double(number), 0.5])
         heavy.label = number % 3 == 0 ? nil : "label \(number)"
       }
+    }
+  }
+
+  /// Long rows and tables: written here and there, grown, cut short.
+  private mutating func arrange(_ vertex: Vertex, _ world: World) {
+    let number = Int.random(in: 0..<3000, using: &random)
+    switch Int.random(in: 0..<8, using: &random) {
+    case 0: world.row += Array(repeating: nil, count: number / 4)
+    case 1: if world.row.count > 2500 { world.row.removeLast(number / 2) }
+    case 2: if !world.row.isEmpty { world.row[number % world.row.count] = nil }
+    case 3: if let last = world.row.popLast() ?? nil { held.append(last) }
+    case 4: world.names["name number \(number), not inline"] = vertex
+    case 5: if let key = world.names.keys.min() { world.names[key] = nil }
+    default: if !world.row.isEmpty { world.row[number % world.row.count] = vertex }
     }
   }
 

@@ -14,7 +14,10 @@ struct WorldPropertyTests {
     "a restored graph is the graph at its last point, whatever was done to it", arguments: seeds)
   func restoredEqualsModel(seed: Int) throws {
     let store = try Store.inMemory()
-    var container = try store.container("world", initial: World())
+    var attributes = ContainerAttributes()
+    // Small chunks: what spans several of them is common.
+    attributes.chunkSize = seed % 2 == 0 ? 16 << 10 : 4 << 10
+    var container = try store.container("world", initial: World(), attributes: attributes)
     var mutator = WorldMutator(seed: UInt64(seed))
     var persisted: [String]?
     var points = 0

@@ -37,7 +37,8 @@ final class ChunkImager: ImageContext {
     self.types = types
     self.known = known
     chunkSize = membership.arena.chunkSize.rawValue
-    images = PageBuffer(byteCount: chunkCount * chunkSize, zeroed: false)
+    // The type table may follow.
+    images = PageBuffer(byteCount: (chunkCount + 4) * chunkSize, zeroed: false)
   }
 
   /// How many chunks the image of a chunk's members takes; 0 where it has none, or belongs to a
@@ -75,6 +76,37 @@ final class ChunkImager: ImageContext {
     for part in 0..<header.chunkCount {
       note(ChunkIndex(chunk.rawValue + UInt32(part)), partAt: part * chunkSize, of: image)
     }
+  }
+
+  /// Images one chunk of a large run whose member has parts.
+  func makePart(_ chunk: ChunkIndex) throws(ContainerError) {
+    let index = Int(chunk.rawValue)
+    let head =
+      membership.books[index].kind == .continuation ? Int(membership.books[index].run) : index
+    let book = membership.books[head]
+    guard let header = ChunkHeader(book, chunkSize: chunkSize), let record = book.records?[0] else {
+      misuse("\(chunk) has members and no shape")
+    }
+    makeRoom(for: chunkSize)
+    let image = UnsafeMutableRawBufferPointer(rebasing: images.bytes[used..<used + chunkSize])
+    guard var start = image.baseAddress else { misuse("an image of no bytes") }
+    image.initializeMemory(as: UInt8.self, repeating: 0)
+    let offset = UInt(head) << membership.chunkShift + UInt(membership.lead)
+    let member = MemberID(UInt32(offset >> MemberID.unitShift))
+    if index == head {
+      header.write(into: image)
+      ChunkHeader.mark(memberAt: membership.lead, in: image, chunkSize: chunkSize)
+      start += membership.lead
+    }
+    let target = membership.pointer(to: member)
+    try membership.layout(of: member, at: target).writeImage(
+      of: target, part: membership.range(ofPart: index - head), into: start,
+      capacity: membership.cellBytes(of: member),
+      strong: UInt32(
+        record.inDegree < CellRecord.many
+          ? Int(record.inDegree) : membership.inDegree(of: member)),
+      unowned: UInt32(membership.loose.unownedCount(to: UInt(bitPattern: target))), self)
+    note(chunk, partAt: 0, of: image)
   }
 
   @inline(__always)

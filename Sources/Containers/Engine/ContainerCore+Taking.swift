@@ -120,29 +120,22 @@ extension ContainerCore {
   private func copyMarked(
     _ membership: Membership, isWhole: Bool, makesVersion: Bool
   ) throws(ContainerError) -> Fixed {
-    let marked = membership.takeMarked().sorted()
-    var extents = 0
-    for chunk in marked { extents += ChunkImager.extent(of: chunk, in: membership) }
+    let work = ImageWork(membership)
     let rebuilt = line.rebuilt
     let stored = line.stored
     var fixed = Fixed(
       membership: membership,
       imager: ChunkImager(
-        membership, types: line.types, chunkCount: extents, known: { rebuilt?[$0] ?? stored[$0] }),
-      isWhole: isWhole, statistics: PointStatistics())
+        membership, types: line.types, chunkCount: work.imageCount,
+        known: { rebuilt?[$0] ?? stored[$0] }),
+      emptied: work.emptied, isWhole: isWhole, statistics: PointStatistics())
     defer { line.types = fixed.imager.types }
     // After a rehash, whether anything changed decides what the images are compared with.
-    let copies = extents * chunkSize.rawValue <= PointCopies.most && rebuilt == nil
-    if copies { line.copies.begin(byteCount: extents * chunkSize.rawValue) }
-    for chunk in marked {
-      let book = membership.books[Int(chunk.rawValue)]
-      let extent = ChunkImager.extent(of: chunk, in: membership)
-      if extent == 0 {
-        guard book.kind != .continuation else { continue }
-        for part in 0..<max(1, book.run) {
-          fixed.emptied.append(ChunkIndex(chunk.rawValue + part))
-        }
-      } else if copies, !book.isEntangled {
+    let byteCount = work.wholeCount * chunkSize.rawValue
+    let copies = byteCount <= PointCopies.most && rebuilt == nil
+    if copies { line.copies.begin(byteCount: byteCount) }
+    for (chunk, extent) in work.whole {
+      if copies, !membership.books[Int(chunk.rawValue)].isEntangled {
         let bytes = try line.copies.copy(
           chunk, extent: extent * chunkSize.rawValue, of: membership)
         fixed.copies.append((chunk, bytes))
@@ -150,6 +143,7 @@ extension ContainerCore {
         try fixed.imager.make(chunk, from: nil)
       }
     }
+    for chunk in work.parts { try fixed.imager.makePart(chunk) }
     if rebuilt != nil { try compareWithStored(&fixed, makesVersion) }
     return fixed
   }

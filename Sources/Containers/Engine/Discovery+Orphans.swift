@@ -39,7 +39,7 @@ extension Discovery {
       let target = membership.pointer(to: orphan)
       guard membership.books[membership.chunk(of: orphan)].live == nil,
         let plan = membership.directPlan(of: orphan, at: target), plan.offsets.isEmpty,
-        membership.references(of: orphan).isEmpty
+        membership.references(of: orphan).isEmpty, membership.large[orphan] == nil
       else { return false }
       membership.record(of: orphan).pointee.parent = .anybody
       membership.orphanCount -= 1
@@ -53,8 +53,8 @@ extension Discovery {
     let doubtful = closure()
     var inner: [MemberID: Int] = [:]
     for member in doubtful {
-      for reference in membership.references(of: member) where doubtful.contains(reference) {
-        inner[reference, default: 0] += 1
+      membership.forEachReference(of: member) { reference in
+        if doubtful.contains(reference) { inner[reference, default: 0] += 1 }
       }
     }
     let held = doubtful.filter { membership.inDegree(of: $0) > inner[$0] ?? 0 }
@@ -71,10 +71,9 @@ extension Discovery {
     var next = orphans.filter { membership.isOrphan($0) }
     while let member = next.popLast() {
       guard found.insert(member).inserted else { continue }
-      for reference in membership.references(of: member) where !reference.isLoose {
-        if reference != .none, membership.record(of: reference).pointee.parent == member {
-          next.append(reference)
-        }
+      membership.forEachReference(of: member) { reference in
+        guard !reference.isLoose else { return }
+        if membership.record(of: reference).pointee.parent == member { next.append(reference) }
       }
     }
     return found
@@ -93,13 +92,15 @@ extension Discovery {
     var rescued: [MemberID] = []
     membership.forEachMember { member in
       guard !doubtful.contains(member) else { return }
-      for reference in membership.references(of: member) where held.contains(reference) {
+      membership.forEachReference(of: member) { reference in
+        guard held.contains(reference) else { return }
         if setParent(of: reference, to: member, in: doubtful) { rescued.append(reference) }
       }
     }
     guard !rescued.isEmpty else { throw Membership.outOfReach }
     while let member = rescued.popLast() {
-      for reference in membership.references(of: member) where doubtful.contains(reference) {
+      membership.forEachReference(of: member) { reference in
+        guard doubtful.contains(reference) else { return }
         if setParent(of: reference, to: member, in: doubtful) { rescued.append(reference) }
       }
     }

@@ -87,8 +87,8 @@ final class Discovery {
   }
 
   func dropReferences(of member: MemberID) {
-    for reference in membership.references(of: member)
-    where reference != .none && !isVoid(reference, in: member) {
+    membership.forEachReference(of: member) { reference in
+      guard !isVoid(reference, in: member) else { return }
       membership.drop(reference, from: member) { orphans.append($0) }
     }
   }
@@ -149,7 +149,8 @@ extension Discovery {
       }
     }
     for member in membership.foreign.untracked {
-      membership.mark(membership.chunk(of: member))
+      membership.markAll(of: member)
+      membership.large[member]?.writeAll()
       wait(member)
     }
   }
@@ -170,9 +171,7 @@ extension Discovery {
   /// The members that have bytes in a part of a chunk, which the caller names by offsets.
   private func readChunk(_ chunk: Int, _ from: Int, _ to: Int) throws(ContainerError) {
     let book = membership.books[chunk]
-    guard book.kind != .continuation else {
-      return try readChunk(Int(book.run), membership.lead, membership.lead + 1)
-    }
+    if book.kind == .continuation || book.kind.isLarge { return try readLarge(chunk) }
     guard book.memberCount > 0, let records = book.records else { return }
     let lead = membership.lead
     guard to > lead else { return }
@@ -188,6 +187,23 @@ extension Discovery {
     }
   }
 
+  /// A written chunk of a large run.
+  private func readLarge(_ chunk: Int) throws(ContainerError) {
+    let book = membership.books[chunk]
+    let head = book.kind == .continuation ? Int(book.run) : chunk
+    guard membership.books[head].memberCount > 0 else { return }
+    if let live = membership.books[head].live, live[0] != 0 { return }
+    let offset = UInt(head) << membership.chunkShift + UInt(membership.lead)
+    let member = MemberID(UInt32(offset >> MemberID.unitShift))
+    guard let large = membership.large[member] else {
+      membership.mark(head)
+      return try read(member)
+    }
+    membership.write(chunk - head, of: large, member)
+    if !membership.loose.isEmpty { membership.markReferrers(to: membership.address(of: member)) }
+    wait(member)
+  }
+
   private func readNursery(_ run: AddressRange) throws(ContainerError) {
     let shift = ForeignMembers.pageShift
     for page in run.start >> shift..<(run.end + 1 << shift - 1) >> shift {
@@ -196,9 +212,24 @@ extension Discovery {
         let address = membership.address(of: member)
         // What was freed has no bytes to read; whoever referred to it was written too.
         guard let cell = Heap.cell(containing: address), cell.start == address else { continue }
-        try read(member)
+        if let large = membership.large[member] {
+          noteWritten(large, member, from: Int(bitPattern: page << shift &- address))
+        } else {
+          try read(member)
+        }
       }
     }
+  }
+
+  /// A page of a large member that lies in the nursery.
+  private func noteWritten(_ large: LargeBook, _ member: MemberID, from offset: Int) {
+    let page = 1 << Int(ForeignMembers.pageShift)
+    let range = max(0, offset)..<max(1, offset + page)
+    for part in membership.parts(of: range, most: large.lists.count) {
+      membership.write(part, of: large, member)
+    }
+    if !membership.loose.isEmpty { membership.markReferrers(to: membership.address(of: member)) }
+    wait(member)
   }
 
   @inline(__always)
@@ -385,15 +416,18 @@ extension Discovery {
         throw Membership.outOfReach
       }
     }
+    if membership.large[member] != nil { return try readParts(of: member, at: target) }
     try membership.gatherCertain(member)
-    replaceCounted(member)
+    replaceCounted(membership.references(of: member), of: member)
+    membership.stamps.set(MemberStamps.scanned, member)
+    membership.setReferences(of: member, to: membership.gathered.buffer)
   }
 
-  /// Puts what was gathered in the place of a member's list, its in-degrees counted already.
-  private func replaceCounted(_ member: MemberID) {
+  /// Drops the references of an old list whose new one has been gathered and counted already.
+  private func replaceCounted(
+    _ old: UnsafeMutableBufferPointer<MemberID>, of member: MemberID
+  ) {
     let membership = membership
-    let old = membership.references(of: member)
-    let new = membership.gathered.buffer
     var sought = 0
     for reference in old where reference != .none && !isVoid(reference, in: member) {
       membership.drop(reference, from: member) { orphan in
@@ -402,9 +436,36 @@ extension Discovery {
         orphans.append(orphan)
       }
     }
-    if sought > 0 { findAgain(sought, in: new, of: member) }
+    if sought > 0 { findAgain(sought, in: membership.gathered.buffer, of: member) }
+  }
+
+  /// Reads the parts of a large member that were written, or in which elements came or went.
+  private func readParts(
+    of member: MemberID, at target: UnsafeRawPointer
+  ) throws(ContainerError) {
+    let membership = membership
+    guard let large = membership.large[member] else { return }
+    let layout = try membership.layout(of: member, at: target)
+    // Another object took the place of the one that was there.
+    guard layout.isDivisible else { throw Membership.outOfReach }
+    let validity = layout.validity(of: target)
+    if let ranges = layout.changes(of: target, from: large.validity, to: validity) {
+      for range in ranges {
+        for part in membership.parts(of: range, most: large.lists.count) {
+          membership.write(part, of: large, member)
+        }
+      }
+    } else {
+      large.writeAll()
+      membership.markAll(of: member)
+    }
+    large.validity = validity
+    for part in large.takeWritten() {
+      try membership.gather(part, of: member, at: target, layout)
+      large.lists[part].withUnsafeMutableBufferPointer { replaceCounted($0, of: member) }
+      large.lists[part] = Array(membership.gathered.buffer)
+    }
     membership.stamps.set(MemberStamps.scanned, member)
-    membership.setReferences(of: member, to: new)
   }
 
   private func admitPending() throws(ContainerError) {
@@ -412,7 +473,9 @@ extension Discovery {
     let all = pending
     pending = []
     let allAreCertain = membership.orphanCount == 0 && waiting.isEmpty
-    for reference in all where membership.isMember(reference.from) {
+    // One that was taken off the books and came back has been read anew.
+    for reference in all
+    where membership.isMember(reference.from) && !removed.contains(reference.from) {
       if !allAreCertain {
         guard try isCertain(reference.from) else {
           pending.append(reference)
@@ -430,7 +493,7 @@ extension Discovery {
     for (from, to) in membership.arrivals {
       guard membership.isOrphan(to), membership.isMember(from), try isCertain(from),
         membership.isOrphan(to),
-        !removed.contains(from) || membership.references(of: from).contains(to)
+        !removed.contains(from) || membership.refers(from, to: to)
       else { continue }
       membership.record(of: to).pointee.parent = from
       membership.orphanCount -= 1

@@ -24,6 +24,16 @@ extension Membership {
   private func scan(_ member: MemberID) throws(ContainerError) {
     gathered.removeAll()
     let target = pointer(to: member)
+    if books[chunk(of: member)].kind.isLarge {
+      let layout = try layout(of: member, at: target)
+      if let book = openLarge(member, at: target, layout) {
+        for part in book.lists.indices {
+          try gather(part, of: member, at: target, layout)
+          book.lists[part] = Array(gathered.buffer)
+        }
+        return
+      }
+    }
     if let plan = directPlan(of: member, at: target) {
       try gather(plan, at: target, of: member)
     } else {
@@ -86,13 +96,29 @@ extension Membership {
   ) throws(ContainerError) {
     if !layout.isSelfContained { books[chunk(of: member)].isEntangled = true }
     try layout.visitReferences(of: target) { reference throws(ContainerError) in
-      let address = UInt(bitPattern: reference.target)
-      switch reference.strength {
-      case .strong: gathered.append(try follow(address, reference.layout, from: member))
-      case .unowned, .weak, .unmanaged:
-        gathered.append(
-          loose.add(from: member, to: address, isUnowned: reference.strength == .unowned))
-      }
+      try gather(reference, of: member)
+    }
+  }
+
+  /// What the elements refer to that start in one part of a large member.
+  func gather(
+    _ part: Int, of member: MemberID, at target: UnsafeRawPointer, _ layout: ObjectLayout
+  ) throws(ContainerError) {
+    gathered.removeAll()
+    try layout.visitReferences(of: target, startingIn: range(ofPart: part)) {
+      reference throws(ContainerError) in
+      try gather(reference, of: member)
+    }
+  }
+
+  @inline(__always)
+  private func gather(_ reference: Reference, of member: MemberID) throws(ContainerError) {
+    let address = UInt(bitPattern: reference.target)
+    switch reference.strength {
+    case .strong: gathered.append(try follow(address, reference.layout, from: member))
+    case .unowned, .weak, .unmanaged:
+      gathered.append(
+        loose.add(from: member, to: address, isUnowned: reference.strength == .unowned))
     }
   }
 
@@ -161,6 +187,8 @@ extension Membership {
     books[chunk(of: member)].memberCount += 1
     mark(chunk(of: member))
     if let told, !told.isNamedByHeader { self.told[member] = told }
+    // It may have been a member before, and wait to be read as such.
+    stamps.clear(MemberStamps.waiting, member)
     stamps.set(MemberStamps.certain | MemberStamps.scanned, member)
     markReferrers(to: address)
     fresh.append(member)
@@ -208,7 +236,7 @@ extension Membership {
   func markReferrers(to address: UInt) {
     guard !loose.isEmpty else { return }
     for referrer in loose.referrers(to: address) where isMember(referrer) {
-      mark(chunk(of: referrer))
+      markAll(of: referrer)
     }
   }
 
@@ -232,6 +260,7 @@ extension Membership {
   func forget(_ member: MemberID) {
     let index = chunk(of: member)
     mark(index)
+    if !large.isEmpty { large[member] = nil }
     let record = record(of: member)
     if record.pointee.parent == .none { orphanCount -= 1 }
     if record.pointee.count == CellRecord.many {

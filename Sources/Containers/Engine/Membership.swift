@@ -42,6 +42,8 @@ final class Membership {
   /// In-degrees and lists that do not fit a record.
   var manyHolders: [MemberID: Int] = [:]
   var manyReferences: [MemberID: UnsafeMutableBufferPointer<MemberID>] = [:]
+  /// Arrays and tables that take chunks of their own.
+  var large: [MemberID: LargeBook] = [:]
   let loose = LooseReferences()
   let foreign = ForeignMembers()
   /// Members that wait to be scanned for the first time.
@@ -71,7 +73,8 @@ final class Membership {
     books.initialize(repeating: ChunkBook(), count: bookCapacity)
     loose.refers = { [unowned self] member, entry in
       isMember(member)
-        && references(of: member).contains { $0.isLoose && $0.looseEntry == entry }
+        && (large[member] != nil
+          || references(of: member).contains { $0.isLoose && $0.looseEntry == entry })
     }
   }
 

@@ -7,11 +7,14 @@ import SoftPMBase
 /// on nobody writes it, which is what makes it safe to pass between threads.
 package final class PageBuffer: @unchecked Sendable {
   package let bytes: UnsafeMutableRawBufferPointer
+  /// What was allocated: `bytes`, and what was rounded up.
+  private let memory: UnsafeMutableRawBufferPointer
 
   /// Contents are zero when `zeroed`, and anything otherwise.
   package init(byteCount: Int, zeroed: Bool = true) {
-    bytes = UnsafeMutableRawBufferPointer.allocate(
-      byteCount: Swift.max(byteCount, 1), alignment: Block.byteCount)
+    let pages = BufferPages.take(byteCount: Swift.max(byteCount, 1))
+    memory = pages
+    bytes = UnsafeMutableRawBufferPointer(rebasing: pages[..<Swift.max(byteCount, 1)])
     if zeroed { bytes.initializeMemory(as: UInt8.self, repeating: 0) }
   }
 
@@ -22,7 +25,7 @@ package final class PageBuffer: @unchecked Sendable {
   }
 
   deinit {
-    bytes.deallocate()
+    BufferPages.giveBack(memory)
   }
 
   package var byteCount: Int { bytes.count }
