@@ -49,10 +49,8 @@ enum KnownTypes {
         form: TableForm(metadata, isDictionary: name == "Dictionary", catalog: catalog))
     case "InlineArray":
       return metadata.genericArgument(1).map {
-        ValueLayout(
-          metadata,
-          form: FixedArrayForm(
-            count: max(0, metadata.genericInteger(0)), element: catalog.valueLayout(of: $0)))
+        LayoutCompiler(catalog: catalog).compileFixedArray(
+          metadata, count: metadata.genericInteger(0), element: $0)
       }
     case "ObjectIdentifier":
       return ValueLayout(metadata, form: ObjectIdentifierForm(catalog: catalog))

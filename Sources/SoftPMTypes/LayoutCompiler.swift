@@ -29,12 +29,21 @@ struct LayoutCompiler {
     case .existentialMetatype: return compileExistentialMetatype(metadata)
     case .fixedArray:
       let (count, element) = metadata.fixedArray
-      return ValueLayout(
-        metadata,
-        form: FixedArrayForm(count: max(0, count), element: catalog.valueLayout(of: element)))
+      return compileFixedArray(metadata, count: count, element: element)
     case .function: return refuse(metadata, .function(metadata))
     default: return refuse(metadata, .unknown(metadata))
     }
+  }
+
+  /// Refuses counts for which the runtime's sizes have wrapped around.
+  func compileFixedArray(_ metadata: Metadata, count: Int, element: Metadata) -> ValueLayout {
+    let count = max(0, count)
+    let (size, isTooLarge) = count.multipliedReportingOverflow(by: element.stride)
+    guard !isTooLarge, size == metadata.size, element.stride > 0 || count <= 1 << 20 else {
+      return refuse(metadata, .unknown(metadata))
+    }
+    return ValueLayout(
+      metadata, form: FixedArrayForm(count: count, element: catalog.valueLayout(of: element)))
   }
 
   private func refuse(_ metadata: Metadata, _ refusal: Refusal) -> ValueLayout {

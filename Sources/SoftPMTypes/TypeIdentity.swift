@@ -46,7 +46,7 @@ indirect enum TypeIdentity: Hashable {
   }
 
   private static func roundTripName(of metadata: Metadata) -> String? {
-    guard let name = _mangledTypeName(metadata.type), !name.utf8.contains(where: { $0 < 0x20 }),
+    guard let name = _mangledTypeName(metadata.type), MangledNameFilter.accepts(name),
       let found = _typeByName(name), Metadata(found) == metadata
     else { return nil }
     return name
@@ -323,6 +323,9 @@ extension TypeIdentity {
     switch try reader.integer(UInt8.self) {
     case 0:
       let name = try reader.string(atMost: TypeTable.nameBytesMost, of: "bytes of a type's name")
+      guard MangledNameFilter.accepts(name) else {
+        throw reader.invalid("a type's mangled name", found: name)
+      }
       self = .mangled(name)
     case 1:
       let path = try reader.string(atMost: TypeTable.nameBytesMost, of: "bytes of a type's path")
