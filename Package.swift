@@ -99,8 +99,9 @@ let package = Package(
       name: "SoftPMTypesTests",
       dependencies: [
         "SoftPMTypes", "SoftPMTesting", "TypesZoo", "TypesOracle", "TypesWriter", "TypesReader",
-        "TypesDeque",
+        "TypesDeque", "CTypesProbe",
       ]),
+    .target(name: "CTypesProbe", path: "Tests/Programs/CTypesProbe"),
     .target(name: "CRetainRecorder", path: "Tests/Programs/CRetainRecorder"),
     .executableTarget(
       name: "TypesOracle", dependencies: ["SoftPMTypes", "CRetainRecorder", "CSoftPMRuntime"],

@@ -87,7 +87,7 @@ enum KnownTypes {
     let module = descriptor.module
     if module == "Swift" {
       if descriptor.name.hasSuffix("KeyPath") { return .keyPath(metadata) }
-      return opaqueStandardClasses.contains(descriptor.name) ? .systemType(metadata) : nil
+      return plainStandardClasses.contains(descriptor.name) ? nil : .systemType(metadata)
     }
     if restrictedModules.contains(module), !plainClasses.contains(descriptor.name) {
       return .systemType(metadata)
@@ -95,10 +95,11 @@ enum KnownTypes {
     return nil
   }
 
-  /// Standard classes with storage behind their fields, which are recognised before or not at all.
-  private static let opaqueStandardClasses: Set<String> = [
-    "__StaticArrayStorage", "__SharedStringStorage", "_StringBreadcrumbs", "__VaListBuilder",
-    "__EmptyArrayStorage", "__RawDictionaryStorage", "__RawSetStorage",
-    "__EmptyDictionarySingleton", "__EmptySetSingleton",
+  /// Standard classes that are ordinary objects. All others are recognised before, or have storage
+  /// behind their fields: those of concurrency call themselves `Swift` too.
+  private static let plainStandardClasses: Set<String> = [
+    "_IndexBox", "_AnyIteratorBoxBase", "_IteratorBox", "_AnySequenceBox", "_SequenceBox",
+    "_AnyCollectionBox", "_CollectionBox", "_AnyBidirectionalCollectionBox",
+    "_BidirectionalCollectionBox", "_AnyRandomAccessCollectionBox", "_RandomAccessCollectionBox",
   ]
 }

@@ -60,7 +60,9 @@ struct LayoutCompiler {
     switch storedFields(of: metadata, descriptor, firstIndex: 0, hidden) {
     case .failure(let refusal): return refuse(metadata, refusal)
     case .success(let fields):
-      if let refusal = gapRefusal(metadata, fields) { return refuse(metadata, refusal) }
+      if let refusal = gapRefusal(metadata, fields, isC: descriptor.module == "__C") {
+        return refuse(metadata, refusal)
+      }
       return ValueLayout(metadata, size: metadata.size, fields: fields)
     }
   }
@@ -138,12 +140,20 @@ struct LayoutCompiler {
 
   /// Bytes between fields that alignment does not explain belong to something that reflection
   /// does not show: C bit-fields and unions, raw storage.
-  private func gapRefusal(_ metadata: Metadata, _ fields: [ValueLayout.Field]) -> Refusal? {
+  ///
+  /// In a C struct a few bit-fields look exactly like padding, so there no gap is accepted.
+  private func gapRefusal(
+    _ metadata: Metadata, _ fields: [ValueLayout.Field], isC: Bool
+  ) -> Refusal? {
     var end = 0
     for field in fields.sorted(by: { $0.offset < $1.offset }) {
-      guard field.offset - end <= field.layout.alignmentMask else { return .opaque(metadata) }
+      let padding = isC ? 0 : field.layout.alignmentMask
+      guard field.offset - end <= padding else {
+        return isC ? .paddedC(metadata) : .opaque(metadata)
+      }
       end = max(end, field.offset + field.layout.size)
     }
+    if isC, end > 0, end < metadata.size { return .paddedC(metadata) }
     guard metadata.size - end <= metadata.alignmentMask, end > 0 || metadata.size == 0 else {
       return .opaque(metadata)
     }

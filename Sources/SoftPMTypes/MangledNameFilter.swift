@@ -74,7 +74,7 @@ struct MangledNameFilter {
 
   // MARK: Operators
 
-  private static let single = Set("VCOPsy_GtcmpEKdz".utf8)
+  private static let single = Set("VCOPasy_GtcmpEKdz".utf8)
   /// Letters after the first of operators that have two.
   private static let afterX = Set("lpcmCBfE".utf8)
   private static let afterL = Set("L_".utf8)

@@ -50,6 +50,13 @@ extension Refusal {
       remedy: "Keep the state in a Swift struct, or make the property optional and \(exclusion).")
   }
 
+  static func paddedC(_ type: Metadata) -> Refusal {
+    Refusal(
+      "The C struct \(displayName(type)) has bytes that reflection does not show: bit-fields, or "
+        + "padding, which look the same.",
+      remedy: "Keep the state in a Swift struct, or make the property optional and \(exclusion).")
+  }
+
   static func unknown(_ type: Metadata) -> Refusal {
     Refusal(
       "Values of type \(displayName(type)) cannot be persisted.",

@@ -74,12 +74,19 @@ struct TableComparison {
   }
 
   func check() throws(ContainerError) {
+    // What was added, removed or retyped is a cause; what moved or grew is often its consequence,
+    // in this type or in another that holds it.
     for (record, type) in zip(stored, types) {
       guard let metadata = type else { continue }
       let key = TypeRecord.Key(kind: record.kind, metadata: metadata)
       let parts = TypeRecord.Parts(of: key, catalog)
       try checkFields(record, parts)
       try checkCases(record, parts)
+    }
+    for (record, type) in zip(stored, types) {
+      guard let metadata = type else { continue }
+      let key = TypeRecord.Key(kind: record.kind, metadata: metadata)
+      try checkOffsets(record, TypeRecord.Parts(of: key, catalog))
       if let identity = try? TypeIdentity(of: metadata) {
         let present = TypeRecord(key, identity: identity)
         guard present.size == record.size, present.stride == record.stride,
@@ -112,6 +119,11 @@ struct TableComparison {
         record, present.name, before: "not there",
         after: "added, of type \(displayName(present.type))")
     }
+  }
+
+  private func checkOffsets(
+    _ record: TypeRecord, _ parts: TypeRecord.Parts
+  ) throws(ContainerError) {
     for (field, present) in zip(record.fields, parts.fields) {
       guard field.name == present.name, field.offset == present.offset else {
         throw changed(

@@ -60,9 +60,11 @@ indirect enum TypeIdentity: Hashable {
         guard let identity = tree(of: element.type, depth: depth + 1) else { return nil }
         elements.append(identity)
       }
-      let labels = metadata.tupleLabels.contains { !$0.isEmpty }
-      // Labels of tuples inside other types are not mangled here, and so not supported.
-      return labels ? nil : .tuple(labels: "", elements: elements)
+      let labels = metadata.tupleLabels
+      guard labels.allSatisfy(\.isPlainIdentifier) else { return nil }
+      return .tuple(
+        labels: labels.allSatisfy(\.isEmpty) ? "" : labels.joined(separator: " "),
+        elements: elements)
     }
     if metadata.kind == .existential { return existentialTree(of: metadata, depth: depth) }
     if metadata.kind == .existentialMetatype {
@@ -134,6 +136,18 @@ extension TypeIdentity {
   }
 }
 
+extension String {
+  /// Empty, or letters, digits and `_`, as an identifier is mangled without further ado.
+  fileprivate var isPlainIdentifier: Bool {
+    let startsWithDigit = unicodeScalars.first.map { ("0"..."9").contains($0) } ?? false
+    return !startsWithDigit
+      && unicodeScalars.allSatisfy {
+        ("a"..."z").contains($0) || ("A"..."Z").contains($0) || ("0"..."9").contains($0)
+          || $0 == "_"
+      }
+  }
+}
+
 // MARK: - Finding the type again
 
 extension TypeIdentity {
@@ -186,9 +200,16 @@ extension TypeIdentity {
       let magnitude = value.magnitude
       name.append("$\(value < 0 ? "n" : "")\(magnitude == 0 ? "" : "\(magnitude - 1)")_")
       return nil
-    case .tuple(_, let elements):
+    case .tuple(let labels, let elements):
+      let labels = labels.split(separator: " ", omittingEmptySubsequences: false).map(String.init)
+      guard labels.count <= max(1, elements.count), labels.allSatisfy(\.isPlainIdentifier) else {
+        return .missing(path)
+      }
       for (index, element) in elements.enumerated() {
         if let failure = element.append(to: &name) { return failure }
+        if index < labels.count, !labels[index].isEmpty {
+          name.append("\(labels[index].utf8.count)\(labels[index])")
+        }
         if index == 0 { name.append("_") }
       }
       name.append(elements.isEmpty ? "yt" : "t")

@@ -83,7 +83,7 @@ package struct TypeTable {
     let index = UInt32(records.count)
     // A part's type need only be told from others, not found: its owner is what is found.
     let identity: TypeIdentity =
-      if isPart, key.kind == .name {
+      if isPart {
         (try? TypeIdentity(of: key.metadata)) ?? .text(displayName(key.metadata))
       } else {
         try TypeIdentity(of: key.metadata)

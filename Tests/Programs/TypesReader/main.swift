@@ -1,6 +1,7 @@
 // Brings a graph to life that another program wrote, checks it, uses it, and checks it again.
 //
 //   TypesReader <file>    prints which seeds it found and how many tables it rebuilt
+//   TypesReader <file> <library>   the same for an exhibition, of this library now
 //   TypesReader --seeds   prints whose seeds it hashes by
 
 import Glibc
@@ -24,6 +25,15 @@ do {
   let stored = try bytes.withUnsafeBytes { try ToyContainer.Stored(decoding: $0) }
   let haveOtherSeeds = stored.seeds != .current
   var rehashed = 0
+  if CommandLine.arguments.count > 2 {
+    let exhibitor = Exhibitor(CommandLine.arguments[2])
+    for isUntrusted in [false, true] {
+      let root: AnyObject = try ToyContainer.restore(stored, isUntrusted: isUntrusted)
+      if exhibitor.problems(of: root) > 0 { exit(1) }
+    }
+    print(haveOtherSeeds ? "other seeds" : "same seeds")
+    exit(0)
+  }
   let zoo: Zoo = try ToyContainer.restore(stored) { rehashed = $0.rehashedTableCount }
   var problems = zoo.problems()
   zoo.mutate()
