@@ -6,6 +6,8 @@ import TypesZoo
 
 @Suite("An image that somebody has changed")
 struct HostileImageTests {
+  private let isDeep = ProcessInfo.processInfo.environment["SOFTPM_TEST_DEEP"] == "1"
+
   private func zoo() throws -> ToyContainer.Stored {
     let zoo = Zoo()
     let container = ToyContainer()
@@ -45,6 +47,64 @@ struct HostileImageTests {
       }
     }
     #expect(refused > 100)
+  }
+
+  @Test("is refused, or sound enough to be walked, for every stored type of the table too")
+  func changedExhibits() throws {
+    let exhibitor = Exhibitor("")
+    let root = exhibitor.make()
+    let container = ToyContainer()
+    try container.discover(root)
+    let original = try container.stored()
+    withExtendedLifetime(root) {}
+    var random = Random(seed: 5)
+    var refused = 0
+    let count = isDeep ? 5_000 : 100
+    for _ in 0..<count {
+      var stored = original
+      // Several at once, as most words alone are numbers, which may be any.
+      for _ in 0..<4 {
+        let cell = stored.cells[Int(random.next() % UInt64(stored.cells.count))]
+        let offset = cell.offset + Int(random.next() % UInt64(max(1, cell.byteCount / 8))) * 8
+        let word = random.interestingWord(stored)
+        stored.bytes.withUnsafeMutableBytes {
+          $0.storeBytes(of: word, toByteOffset: offset, as: UInt64.self)
+        }
+      }
+      do throws(ContainerError) {
+        let restored: AnyObject = try ToyContainer.restore(stored, isUntrusted: true)
+        try ToyContainer().discover(restored)
+      } catch {
+        #expect(error.code == .corrupt, "\(error)")
+        refused += 1
+      }
+    }
+    #expect(refused > count / 2)
+  }
+
+  @Test("is refused, or restored, when bytes of its types were changed")
+  func changedTypes() throws {
+    let original = try zoo()
+    var random = Random(seed: 6)
+    var refused = 0
+    let count = isDeep ? 20_000 : 400
+    for _ in 0..<count {
+      var stored = original
+      for _ in 0...random.next() % 3 {
+        let place = Int(random.next() % UInt64(stored.table.count))
+        let change = UInt8(truncatingIfNeeded: random.next())
+        stored.table[place] = random.next() % 2 == 0 ? change : stored.table[place] ^ 1
+      }
+      do throws(ContainerError) {
+        let types = try TypeTable(decoding: stored.table)
+        _ = try types.resolved(in: TypeCatalog())
+      } catch {
+        #expect(
+          [.corrupt, .typeChanged, .typeMissing, .unsupportedType].contains(error.code), "\(error)")
+        refused += 1
+      }
+    }
+    #expect(refused > count / 2)
   }
 
   @Test("is refused when its types are cut short, anywhere")
