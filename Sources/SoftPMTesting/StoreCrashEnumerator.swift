@@ -60,15 +60,19 @@ package struct StoreCrashEnumerator {
   private var random: StoreRandom
   private var durable: [UInt8]
   private var atoms: [Atom] = []
-  private var allowed: [Int] = [0]
+  private var allowed: [Int]
   private var epoch = 0
   private var submitted: [Int: (offset: Int, bytes: [UInt8])] = [:]
   /// States looked at whose content differed from all others of their epoch and allowed set.
   package private(set) var distinctStates = 0
   private var seen: Set<UInt64> = []
 
-  package init(_ content: [UInt8], bounds: StoreCrashBounds, seed: UInt64) {
+  /// `allowed` holds until the trace's first mark.
+  package init(
+    _ content: [UInt8], bounds: StoreCrashBounds, seed: UInt64, allowed: [Int] = [0]
+  ) {
     durable = content
+    self.allowed = allowed
     self.bounds = bounds
     random = StoreRandom(seed: seed)
   }

@@ -55,7 +55,7 @@ extension StoreProof {
 
   /// Damages a small store everywhere, and sees that nothing wrong is ever read from it.
   package mutating func damage() {
-    guard let (content, models, trace) = goldenStore() else {
+    guard let (content, models) = goldenStore() else {
       failures.append("the store to be damaged could not be made")
       return
     }
@@ -82,7 +82,12 @@ extension StoreProof {
       }
     }
     damageSectors(content, step: isThorough ? 1 : 67, look)
-    loseWrites(content, trace, step: isThorough ? 1 : 7, look)
+    loseWrites(step: isThorough ? 1 : 43) { image, models, name in
+      opens += 1
+      if let problem = StoreProof.look(at: image, models, &cache) {
+        wrong.append("\(name): \(problem)")
+      }
+    }
     for length in stride(from: 0, to: content.count, by: isThorough ? 128 : 9000) {
       look(StoreCrashImage(base: Array(content[..<length])), "truncated to \(length)")
     }
@@ -112,23 +117,28 @@ extension StoreProof {
   }
 
   /// A store of about 64 KiB with trees and a tail, and every state that it went through.
-  private func goldenStore() -> ([UInt8], [StoreModel], [StoreEvent])? {
+  private func goldenStore() -> ([UInt8], [StoreModel])? {
     guard let workload = try? StoreWorkload(seed: 5) else { return nil }
     workload.run([.create, .smallWrite, .label, .fold, .branch, .smallWrite])
-    if isDeep { for _ in 0..<24 { workload.run([.largeWrite, .smallWrite, .fold, .twoPoints]) } }
-    guard workload.problems.isEmpty else { return nil }
-    return (workload.device.content, workload.states, workload.device.trace)
+    return workload.problems.isEmpty ? (workload.device.content, workload.states) : nil
   }
 
   /// Puts older content back in its place: what a disk does that says "written" and is not.
   /// Each sector, and each write, by each content that was there before.
-  private func loseWrites(
-    _ content: [UInt8], _ trace: [StoreEvent], step: Int,
-    _ look: (StoreCrashImage, @autoclosure () -> String) -> Void
+  private mutating func loseWrites(
+    step: Int, _ look: (StoreCrashImage, [StoreModel], String) -> Void
   ) {
+    guard let workload = try? StoreWorkload(seed: 5) else { return fail("no store to damage") }
+    // Space is used again and again, so that old records of every kind lie below newer ones.
+    let round: [StoreOperation] = [
+      .smallWrite, .fold, .deleteVersion, .fold, .twoPoints, .largeWrite, .label, .fold,
+    ]
+    workload.run([.create, .twoContainers] + round + round + [.reopen] + round + [.smallWrite])
+    failures += workload.problems.map { "lost writes: \($0)" }
+    let content = workload.device.content
     var medium = NewStore.image(identity: Digest(low: 1, high: 5), byteCount: 64 << 10)
     var older: [(offset: Int, bytes: [UInt8])] = []
-    for case .writeSubmitted(_, let offset, let bytes) in trace {
+    for case .writeSubmitted(_, let offset, let bytes) in workload.device.trace {
       let end = offset + bytes.count
       if end > medium.count {
         medium.append(contentsOf: repeatElement(0, count: end - medium.count))
@@ -144,7 +154,9 @@ extension StoreProof {
       if content[old.offset..<old.offset + old.bytes.count].elementsEqual(old.bytes) { continue }
       let image = StoreCrashImage(base: content)
       old.bytes.withUnsafeBytes { image.put($0, at: old.offset) }
-      look(image, "\(old.bytes.count) bytes at \(old.offset) older, number \(number)")
+      look(
+        image, workload.states,
+        "lost write: \(old.bytes.count) bytes at \(old.offset), number \(number)")
     }
   }
 

@@ -15,7 +15,7 @@ extension StoreProof {
       [.create, .failedFlush, .label, .largeWrite],
       [.create, .smallWrite, .reopen, .deleteVersion],
     ]
-    var check = NestedCheck(isThorough: isThorough)
+    var check = NestedCheck(isThorough: isThorough, isDeep: isDeep)
     for (number, operations) in workloads.enumerated() {
       if !isThorough, number > 0 { break }
       let name = "recovery workload=\(number)"
@@ -47,12 +47,12 @@ private struct NestedCheck {
   private let sampleEvery: Int
   private let bounds: StoreCrashBounds
 
-  init(isThorough: Bool) {
+  init(isThorough: Bool, isDeep: Bool) {
     var options = StoreFileOptions()
     options.clock = { 2000 }
     options.foldAfter = .max
     self.options = options
-    sampleEvery = isThorough ? 29 : 401
+    sampleEvery = isThorough ? (isDeep ? 101 : 1499) : 401
     var bounds = StoreCrashBounds.smoke
     if isThorough {
       bounds.exhaustiveAtomsMost = 6
@@ -111,7 +111,7 @@ private struct NestedCheck {
     } catch {
       if fault == nil { violations.append("\(name): \(error)") }
     }
-    var inner = StoreCrashEnumerator(content, bounds: bounds, seed: seed)
+    var inner = StoreCrashEnumerator(content, bounds: bounds, seed: seed, allowed: allowed)
     inner.run(device.trace) { state in
       guard violations.count < 10 else { return }
       do {
