@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Installs, through apt, the Debian packages that the build needs and that are missing.
+# Arguments are further packages, for commands that need more than the build does.
 # Without root it prints the line to run and stops.
 set -euo pipefail
 
@@ -14,7 +15,7 @@ if ! command -v dpkg-query >/dev/null; then
 fi
 
 missing=()
-for package in libpmem-dev liburing-dev libsigsegv-dev libxxhash-dev pkg-config; do
+for package in libpmem-dev liburing-dev libsigsegv-dev libxxhash-dev pkg-config "$@"; do
   status=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)
   [ "$status" = installed ] || missing+=("$package")
 done

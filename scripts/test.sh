@@ -6,9 +6,12 @@ started=$SECONDS
 # A crash in a test must end the run; the interactive backtracer can hang on one for minutes.
 export SWIFT_BACKTRACE=enable=no
 
+# Beside what everybody needs: with it, tests count a point's system calls.
+scripts/dependencies.sh strace
 scripts/lint.sh
 swift build --build-tests -Xswiftc -warnings-as-errors
 swift test --skip-build -Xswiftc -warnings-as-errors "$@"
+scripts/store-proof.sh
 swift build --package-path Examples
 scripts/demo.sh --quiet
 echo "tests passed in $((SECONDS - started)) s"
