@@ -148,8 +148,10 @@ struct Recovery {
       var body = ByteReader(try reader.take(barrier.bodyBytes), of: "barrier", at: origin)
       let changes = try Change.decode(&body)
       try body.finish()
+      try reader.zeros(reader.remaining)
       return Link(barrier: barrier, digest: digest, changes: changes)
     }
+    try reader.zeros(reader.remaining)
     guard outside.block.offset + barrier.bodyBytes <= medium.device.byteCount else {
       throw .corrupt(at: UInt64(block.offset), expected: "a body within the store")
     }

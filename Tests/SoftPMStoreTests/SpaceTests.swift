@@ -30,7 +30,7 @@ import Testing
   @Test("opening reads as few blocks after a long history as after a short one")
   func opening() throws {
     var reads: [Int] = []
-    for rounds in [40, 200] {
+    for rounds in [40, 1200] {
       let device = MemoryDevice()
       let store = try ChunkStore.open(on: device, options(foldAfter: 32))
       let made = try store.createContainer(named: "a", chunkSize: .kibibytes(4))

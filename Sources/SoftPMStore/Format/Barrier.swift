@@ -97,7 +97,9 @@ package struct Barrier: Sendable {
     let digest = try reader.digest()
     try reader.zeros(8)
     outside = place.rawValue == 0 ? nil : BlockReference(block: place, digest: digest)
-    guard (outside != nil) == (bodyBytes > Barrier.inlineBytesMost) else {
+    guard (outside != nil) == (bodyBytes > Barrier.inlineBytesMost),
+      outside != nil || digest == .zero
+    else {
       throw reader.invalid("a body in its place")
     }
   }

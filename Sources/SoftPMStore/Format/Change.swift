@@ -193,6 +193,7 @@ extension ByteReader {
     guard flag <= 1 else { throw invalid("0 or 1") }
     try zeros(7)
     let text = try string(atMost: Limits.labelBytes, of: "label")
+    guard flag == 1 || text.isEmpty else { throw invalid("no text where there is no label") }
     return flag == 1 ? text : nil
   }
 
@@ -216,6 +217,7 @@ extension ByteReader {
     let digest = try self.digest()
     let metadata: MetadataPlace
     if place.rawValue == 0 {
+      guard digest == .zero else { throw invalid("no digest of inline metadata") }
       metadata = .inline([UInt8](try take(length)))
     } else {
       metadata = .blocks(BlockReference(block: place, digest: digest), byteCount: length)

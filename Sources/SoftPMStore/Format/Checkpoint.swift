@@ -114,7 +114,11 @@ extension ByteReader {
   mutating func tree() throws(ContainerError) -> TreeReference? {
     let reference = TreeReference(
       block: try block(), digest: try digest(), birth: try integer())
-    return reference.block.rawValue == 0 ? nil : reference
+    if reference.block.rawValue > 0 { return reference }
+    guard reference.digest == .zero, reference.birth == 0 else {
+      throw invalid("a reference to a tree")
+    }
+    return nil
   }
 
   /// Reads and checks what every block's record opens with: magic 8, checksum 8, identity 16.

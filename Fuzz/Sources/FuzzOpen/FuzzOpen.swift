@@ -1,0 +1,6 @@
+import LibFuzzer
+
+@main
+struct FuzzOpen {
+  static func main() { fuzz(.open) }
+}

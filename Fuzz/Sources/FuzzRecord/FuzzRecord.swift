@@ -1,0 +1,6 @@
+import LibFuzzer
+
+@main
+struct FuzzRecord {
+  static func main() { fuzz(.record) }
+}

@@ -1,0 +1,6 @@
+import LibFuzzer
+
+@main
+struct FuzzWorkload {
+  static func main() { fuzz(.workload) }
+}
