@@ -44,8 +44,8 @@ extension ChunkStore {
       map.note(Extent(start: Holder.block, count: 1), .holder)
       map.note(Extent(start: superblock.checkpoint.block, count: 1), .checkpoint)
       for extent in tail.extents { map.note(extent, .barrier) }
-      for extent in lost { map.note(extent, .lost) }
-      for extent in space.extents { map.note(extent, .free) }
+      for extent in lost + abandoned + limbo.extents { map.note(extent, .lost) }
+      for extent in space.extents + punched.extents { map.note(extent, .free) }
       if chain.isReserved { map.note(Extent(start: chain.next, count: 1), .next) }
       for root in [checkpoint.containers, checkpoint.versions, checkpoint.freeSpace] {
         try note(root, in: &map)
@@ -70,7 +70,7 @@ extension ChunkStore {
     }
   }
 
-  private func everyNode() throws(ContainerError) -> [VersionNode] {
+  func everyNode() throws(ContainerError) -> [VersionNode] {
     try monitor.locked { () throws(ContainerError) in
       try graph.loadAll()
       return (Array(graph.versions.values) + Array(graph.hidden.values)).filter(\.isDurable)
@@ -95,6 +95,8 @@ extension ChunkStore {
     _ progress: (_ bytesDone: Int, _ bytesInAll: Int) -> Void = { _, _ in }
   ) throws(ContainerError) -> StoreVerification {
     var result = StoreVerification()
+    let view = isReadOnly ? nil : holdView()
+    defer { if let view { letGo(view) } }
     var seen: Set<UInt64> = []
     var work: [(entry: ChunkEntry, size: Int, version: VersionID)] = []
     for node in try everyNode() {

@@ -28,7 +28,12 @@ struct Fold {
   var children: [VersionID: [VersionNode]] = [:]
   var reclaimed: Set<VersionID> = []
   var freed: [Extent] = []
+  /// Where images and metadata were moved to, and which metadata moved.
+  var moved: [Extent] = []
+  var movedMetadata: [VersionID: MetadataPlace] = [:]
   var space: FreeSpace
+  /// A superblock that names the new checkpoint may be on the medium.
+  var mayBeNamed = false
 
   init(_ reader: TreeReader, _ space: FreeSpace) {
     self.reader = reader
@@ -76,6 +81,11 @@ extension ChunkStore {
 
   /// Folds when the tail has become long; on a thread of the store, between turns.
   func foldWhenDue() {
+    // Whoever makes points without a pause would keep the store's own thread from its turn.
+    if tail.barriers / 4 >= foldAfter {
+      inBackground(mustBeTold: true) { () throws(ContainerError) in try foldIfThereIsRoom() }
+      return
+    }
     guard tail.barriers >= foldAfter, !isFoldQueued else { return }
     isFoldQueued = true
     queueThread.async {
@@ -83,31 +93,44 @@ extension ChunkStore {
         try self.exclusively { () throws(ContainerError) in
           self.isFoldQueued = false
           if self.monitor.locked({ self.isClosed }) { return }
-          if self.tail.barriers >= self.foldAfter { try self.fold() }
+          if self.tail.barriers >= self.foldAfter { try self.foldIfThereIsRoom() }
         }
       }
     }
   }
 
-  /// Leader only.
-  func fold() throws(ContainerError) {
+  /// On a full medium points fold when they need room, and tell when that fails.
+  func foldIfThereIsRoom() throws(ContainerError) {
+    do throws(ContainerError) { try fold() } catch where error.code == .noSpace {}
+  }
+
+  /// Leader only. With `limit`, what lies from there on is moved to free blocks before it.
+  func fold(movingFrom limit: Block? = nil, _ progress: (Int) -> Void = { _ in })
+    throws(ContainerError)
+  {
     if chain.isBroken { try startEpoch() }
     try loadFreeSpace()
     var fold = Fold(
       TreeReader(medium: medium, identity: superblock.identity, source: .cache), space)
     let nodes = try monitor.locked { () throws(ContainerError) in
       try graph.loadAll()
-      return graph.work(for: &fold)
+      let work = graph.work(for: &fold)
+      return limit == nil ? work : graph.everything
     }
     do throws(ContainerError) {
       try foldTables(nodes, &fold)
       try reclaim(nodes, &fold)
+      if let limit { try move(nodes, from: limit, &fold, progress) }
       let next = try foldRecords(nodes, &fold)
       try publish(next, &fold, nodes)
+    } catch  where error.code == .noSpace && !fold.mayBeNamed {
+      // Nothing names what it took: it is as if it had not begun.
+      throw error
     } catch {
       // Whatever it took may be on the medium or not, and is named by nothing.
       lost += fold.tables.written.map { Extent(start: $0.block, count: 1) }
       lost += fold.records.written.map { Extent(start: $0.block, count: 1) }
+      lost += fold.moved
       space = fold.space
       chain.isBroken = true
       throw error
@@ -118,8 +141,13 @@ extension ChunkStore {
       chain.isBroken = true
       throw error
     }
-    for extent in lost { space.give(extent) }
+    limbo.took(space.takeLog(), since: namedAt, isWatched: isWatched)
+    limbo.add(lost, before: namesCheckpoint)
     lost = []
+    namedAt = namesCheckpoint
+    releaseLimbo()
+    space.isLogging = isWatched(from: 0, before: .max)
+    punchSurplus()
   }
 
   /// Gives every durable version of the tail a tree, and merges those that are hidden away.
@@ -197,7 +225,8 @@ extension ChunkStore {
     next.versions = try fold.records.edited(checkpoint.versions, versions, birth: 0, &fold.space)
     let place = fold.space.take(1).start
     fold.freed += fold.records.replaced.map { Extent(start: $0.block, count: 1) }
-    next.freeSpace = try fold.freeSpaceTree(besides: lost, chain.next, canary)
+    next.freeSpace = try fold.freeSpaceTree(
+      besides: lost + limbo.extents + punched.extents, chain.next, canary)
     next.barrier = chain.sequence
     next.barrierDigest = chain.digest
     next.nextBarrier = chain.next
@@ -217,15 +246,21 @@ extension ChunkStore {
       batch.add(buffer, at: block)
     }
     try medium.writeAndFlush(batch.writes)
+    fold.mayBeNamed = true
     try writeSuperblock(checkpoint: next.place)
     // One superblock names it: from here on it counts, whatever happens. What it frees waits
     // for the other superblock.
+    namesCheckpoint = superblock.sequence
     checkpoint = next.checkpoint
     space = fold.space
     if canary != .reusedTooEarly { lost += fold.freed }
     tail = Tail()
     monitor.locked {
       for node in nodes { fold.finish(node, &graph) }
+      if !fold.moved.isEmpty {
+        tables = TableCache()
+        moves += 1
+      }
     }
   }
 }
@@ -249,9 +284,14 @@ extension Fold {
     }
     guard node.isDurable else { return nil }
     let tree = trees[id] ?? node.tree
-    guard !node.isFolded || node.isChanged || tableParents[id] != nil else { return nil }
+    let metadata = movedMetadata[id]
+    guard
+      !node.isFolded || node.isChanged || tableParents[id] != nil || trees[id] != nil
+        || metadata != nil
+    else { return nil }
     return TreeEditor.Edit(
-      key: id.rawValue, value: node.encoded(tree: tree, tableParent: parent(of: node)))
+      key: id.rawValue,
+      value: node.encoded(tree: tree, tableParent: parent(of: node), metadata: metadata))
   }
 
   /// The free space as it will be when the checkpoint counts, written to blocks that are set
@@ -322,6 +362,7 @@ extension Fold {
     guard node.isDurable else { return }
     graph.index.unsaved[id] = nil
     if let tree = trees[id] { node.tree = tree }
+    if let metadata = movedMetadata[id] { node.facts.metadata = metadata }
     node.isFolded = true
     node.isChanged = false
     node.chunks = []

@@ -120,10 +120,12 @@ extension ChunkStore {
       }
       if batch.isEmpty { return }
       let before = medium.flushes
-      let reached = (chain: chain, tail: tail)
+      var reached: (chain: Chain, tail: Tail)?
       var failure: ContainerError?
       do throws(ContainerError) {
         if chain.isBroken { try startEpoch() }
+        try makeRoom(for: batch)
+        reached = (chain, tail)
         var writes = WriteBatch()
         batchStart = chain.next
         for transaction in batch { add(transaction, to: &writes) }
@@ -135,8 +137,8 @@ extension ChunkStore {
         }
       } catch {
         failure = error
-        if !chain.isBroken, canary != .goesOnAfterFailure {
-          abandon(since: reached.chain, reached.tail)
+        if let reached, !chain.isBroken, canary != .goesOnAfterFailure {
+          abandon(since: reached.chain, reached.tail, forWantOfSpace: error.code == .noSpace)
         }
       }
       announce(batch, failure, flushes: medium.flushes - before)
@@ -148,10 +150,12 @@ extension ChunkStore {
 
   /// Goes back to where the chain was before a failed turn. What was taken stays taken: nobody
   /// knows what is on the medium there.
-  private func abandon(since chainBefore: Chain, _ tailBefore: Tail) {
-    lost += tail.extents[tailBefore.extents.count...]
-    lost += tail.images[tailBefore.images.count...]
-    lost.append(Extent(start: chain.next, count: 1))
+  private func abandon(since chainBefore: Chain, _ tailBefore: Tail, forWantOfSpace: Bool) {
+    var taken = tail.extents[tailBefore.extents.count...] + tail.images[tailBefore.images.count...]
+    taken.append(Extent(start: chain.next, count: 1))
+    // Where a write failed the next one had better go elsewhere; where there was no space, there
+    // is no elsewhere.
+    if forWantOfSpace { abandoned += taken } else { lost += taken }
     tail = tailBefore
     chain = chainBefore
     chain.isBroken = true
@@ -198,12 +202,17 @@ extension ChunkStore {
     else { return }
     if let images = transaction.images, !chunks.isEmpty {
       let blocks = transaction.chunkBytes / Block.byteCount
-      let extent = space.take(chunks.count * blocks, wanted: wanted)
-      wanted = extent.end
-      for position in chunks.indices { chunks[position].block = extent.start + position * blocks }
-      let used = UnsafeRawBufferPointer(rebasing: images.readOnly[..<extent.byteCount])
-      batch.add(used, of: images, at: extent.start)
-      tail.images.append(extent)
+      var position = 0
+      for extent in takeImages(chunks.count, of: blocks, wanted: wanted) {
+        wanted = extent.end
+        let bytes = images.readOnly[(position * transaction.chunkBytes)...].prefix(extent.byteCount)
+        batch.add(UnsafeRawBufferPointer(rebasing: bytes), of: images, at: extent.start)
+        for unit in 0..<extent.count / blocks {
+          chunks[position].block = extent.start + unit * blocks
+          position += 1
+        }
+        tail.images.append(extent)
+      }
     }
     if let metadata = transaction.metadata, case .blocks(var place, let byteCount) = facts.metadata
     {

@@ -61,17 +61,19 @@ extension ChunkStore {
 
   /// The blob that was committed with a version.
   package func metadata(of version: VersionID) throws(ContainerError) -> [UInt8] {
-    let place = try monitor.locked { () throws(ContainerError) in
-      try durable(version).facts.metadata
-    }
-    switch place {
-    case .inline(let bytes): return bytes
-    case .blocks(let reference, let byteCount):
-      let buffer = PageBuffer(
-        byteCount: Block.count(holding: byteCount) * Block.byteCount, zeroed: false)
-      try readChecked(
-        buffer.bytes, count: byteCount, at: reference.block, reference.digest, "metadata")
-      return [UInt8](buffer.readOnly[..<byteCount])
+    try whileMoving { () throws(ContainerError) in
+      let place = try self.monitor.locked { () throws(ContainerError) in
+        try self.durable(version).facts.metadata
+      }
+      switch place {
+      case .inline(let bytes): return bytes
+      case .blocks(let reference, let byteCount):
+        let buffer = PageBuffer(
+          byteCount: Block.count(holding: byteCount) * Block.byteCount, zeroed: false)
+        try self.readChecked(
+          buffer.bytes, count: byteCount, at: reference.block, reference.digest, "metadata")
+        return [UInt8](buffer.readOnly[..<byteCount])
+      }
     }
   }
 
@@ -85,16 +87,32 @@ extension ChunkStore {
   package func read(
     _ chunk: ChunkIndex, of version: VersionID, into target: UnsafeMutableRawBufferPointer
   ) throws(ContainerError) {
-    let entries = try table(of: version)
-    guard let entry = entries.entry(of: chunk) else {
-      throw ContainerError(
-        code: .invalidArgument, message: "Version \(version) has no \(chunk).")
-    }
     let size = try monitor.locked { () throws(ContainerError) in
       try durable(version).chunkBytes
     }
     precondition(target.count == size, "a chunk is read whole")
-    try readChecked(target, count: size, at: entry.block, entry.digest, "the image of \(chunk)")
+    try whileMoving { () throws(ContainerError) in
+      guard let entry = try self.table(of: version).entry(of: chunk) else {
+        throw ContainerError(
+          code: .invalidArgument, message: "Version \(version) has no \(chunk).")
+      }
+      try self.readChecked(
+        target, count: size, at: entry.block, entry.digest, "the image of \(chunk)")
+    }
+  }
+
+  /// Does it again when something was moved meanwhile: its places may have been stale.
+  private func whileMoving<Result>(
+    _ body: () throws(ContainerError) -> Result
+  ) throws(ContainerError) -> Result {
+    while true {
+      let before = monitor.locked { moves }
+      do throws(ContainerError) {
+        return try body()
+      } catch  where error.code == .corrupt {
+        if monitor.locked({ moves }) == before { throw error }
+      }
+    }
   }
 
   /// Reads from the cache, and past it before calling anything damaged.

@@ -45,7 +45,14 @@ extension ChunkStore {
       loaded.occupy(extent)
     }
     loaded.take(over: space, above: checkpoint.frontier)
+    loaded.isLogging = space.isLogging
+    if isWatched(from: 0, before: openedAt + 1) {
+      // Readers of the writer before look at some of it, and nobody knows at what.
+      limbo.add(loaded.extents, before: openedAt + 1)
+      loaded = FreeSpace(frontier: loaded.frontier, log: space)
+    }
     space = loaded
+    takeOutHoles()
     unreadFreeSpace = nil
   }
 }

@@ -19,7 +19,17 @@ extension ChunkStore {
 
   /// Keeps a version, and its space, until `unpin`: for whoever reads it over some time.
   package func pin(_ version: VersionID) throws(ContainerError) {
-    try monitor.locked { () throws(ContainerError) in try durable(version).pins += 1 }
+    try monitor.locked { () throws(ContainerError) in
+      let node = try durable(version)
+      if isReadOnly, node.pins == 0 { try medium.device.pins?.take(.version(version)) }
+      node.pins += 1
+    }
+  }
+
+  /// Whether a reader in another process has a snapshot of it.
+  private func isPinnedElsewhere(_ version: VersionID) -> Bool {
+    medium.device.pins?.isTaken(
+      from: .version(version), to: .version(VersionID(version.rawValue + 1))) ?? false
   }
 
   package func unpin(_ version: VersionID) {
@@ -27,6 +37,7 @@ extension ChunkStore {
       guard let node = try? graph.known(version) else { return }
       precondition(node.pins > 0, "a version is unpinned as often as it was pinned")
       node.pins -= 1
+      if isReadOnly, node.pins == 0 { medium.device.pins?.letGo(.version(version)) }
     }
   }
 
@@ -57,6 +68,7 @@ extension ChunkStore {
         continue
       }
       if queue.contains(where: { $0.parent == node.facts.id }) { continue }
+      if isPinnedElsewhere(node.facts.id) { continue }
       node.isBeingDropped = true
       victims.append(node)
     }

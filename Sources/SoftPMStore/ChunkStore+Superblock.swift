@@ -29,6 +29,8 @@ extension ChunkStore {
     next.nextVersion = monitor.locked { nextVersion }
     for _ in 0..<2 { try writeAndFlush(&next) }
     chain.isBroken = false
+    for extent in abandoned { space.give(extent) }
+    abandoned = []
     monitor.locked { numberLimit = next.nextVersion + ChunkStore.numbersAhead }
   }
 
@@ -128,5 +130,6 @@ extension ChunkStore {
     try medium.writeAndFlush(writes.writes)
     superblock = next
     watermarkOnMedium = next.watermark
+    monitor.locked { currentView = superblock.sequence }
   }
 }

@@ -11,10 +11,12 @@ extension ChunkStore {
 
   /// Starts the background step when less than half of the zeros are left. Leader only.
   func zeroWhenDue() {
+    // A block device has nothing to gain from zeros: its blocks are all there.
+    guard medium.device.capacity == nil else { return }
     let frontier = space.frontier.offset
     let ahead = min(
       max(frontier / 8, ChunkStore.zerosLeast), ChunkStore.zerosMost)
-    let start = max(medium.device.byteCount, frontier)
+    let start = max(zeroEnd, frontier)
     guard start - frontier < ahead / 2 else { return }
     let begins = monitor.locked {
       if isZeroing || isClosed { return false }
@@ -23,6 +25,8 @@ extension ChunkStore {
     }
     guard begins else { return }
     let end = (frontier + ahead + Block.byteCount - 1) & ~(Block.byteCount - 1)
+    zeroStart = start
+    zeroEnd = end
     // Not on the store's own queue: the leader, which may run there, may wait for this.
     DispatchQueue.global(qos: .utility).async {
       // Failing is no harm: points that need the space will tell.
@@ -43,8 +47,9 @@ extension ChunkStore {
     }
   }
 
+  /// Whether writes go where zeros may be on their way.
   func isBeyondEnd(_ writes: [DeviceWrite]) -> Bool {
-    let end = medium.device.byteCount
+    let end = min(medium.device.byteCount, zeroStart)
     return writes.contains { $0.offset + $0.bytes.count > end }
   }
 }

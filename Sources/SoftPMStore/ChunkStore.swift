@@ -27,6 +27,10 @@ package final class ChunkStore: @unchecked Sendable {
   let canary: StoreCanary?
   let identity: Digest
   private let process = getpid()
+  /// The view that this opening has pinned, when it is a reader's.
+  let readView: UInt64?
+  /// The newest superblock when the store was opened.
+  let openedAt: UInt64
   let queueThread = DispatchQueue(label: "softpm.store", qos: .userInitiated)
 
   // MARK: Guarded by the monitor
@@ -44,6 +48,12 @@ package final class ChunkStore: @unchecked Sendable {
   /// The last failure in the background, and whether a caller is still to be told.
   var backgroundError: ContainerError?
   var owesBackgroundError = false
+  /// Views that this process itself looks at, by superblock.
+  var ownViews: [UInt64] = []
+  /// The newest superblock.
+  var currentView: UInt64 = 0
+  /// How often something was moved: places looked up before that may be stale.
+  var moves = 0
 
   // MARK: Owned by the leader
   var chain: Chain
@@ -61,6 +71,21 @@ package final class ChunkStore: @unchecked Sendable {
   var watermarkOnMedium: UInt64 = 0
   var watermarkDelay: Duration?
   var isWatermarkQueued = false
+  /// Free, and perhaps still looked at by readers.
+  var limbo = Limbo()
+  /// The first superblock that named the checkpoint, and the one before that was such.
+  var namesCheckpoint: UInt64 = 0
+  var namedAt: UInt64 = 0
+  /// Taken by a turn that found no space; free again when both superblocks know the next epoch.
+  var abandoned: [Extent] = []
+  /// Free blocks whose storage was given back: given out only when they have storage again.
+  var punched = RangeSet<Int>()
+  /// Zeros were written up to here, in bytes.
+  var zeroEnd = 0
+  /// Where the last such stretch began.
+  var zeroStart = Int.max
+  /// Points may take new blocks; otherwise only what is free.
+  var mayGrow = true
   /// Where the first barrier of the leader's turn goes.
   var batchStart = Block(0)
 
@@ -84,6 +109,8 @@ package final class ChunkStore: @unchecked Sendable {
     var extents: [Extent] = []
     /// Images and metadata, of versions that may live on.
     var images: [Extent] = []
+    /// How many nodes the trees of its versions may have.
+    var treeNodes = 0
   }
 
   init(_ medium: Medium, _ options: StoreFileOptions) throws(ContainerError) {
@@ -91,7 +118,13 @@ package final class ChunkStore: @unchecked Sendable {
     isReadOnly = options.readOnly
     clock = options.clock
     canary = options.canary
-    let found = try Recovery(medium, readOnly: options.readOnly, canary: options.canary).run()
+    let found: Recovery.Found
+    if options.readOnly {
+      (found, readView) = try ChunkStore.view(medium, options.canary)
+    } else {
+      found = try Recovery(medium, readOnly: false, canary: options.canary).run()
+      readView = nil
+    }
     graph = found.graph
     chain = found.chain
     space = found.space
@@ -102,6 +135,9 @@ package final class ChunkStore: @unchecked Sendable {
     unreadFreeSpace = found.checkpoint.freeSpace
     foldAfter = options.foldAfter
     nextVersion = found.nextVersion
+    currentView = found.superblock.sequence
+    openedAt = found.superblock.sequence
+    zeroEnd = medium.device.byteCount
     guard !options.readOnly else { return }
     try medium.flush()
     try startEpoch()
@@ -139,7 +175,7 @@ package final class ChunkStore: @unchecked Sendable {
     on device: any Device, _ options: StoreFileOptions = .init()
   ) throws(ContainerError) -> ChunkStore {
     let medium = Medium(device)
-    if device.byteCount == 0, !options.readOnly, options.createIfMissing {
+    if device.byteCount == 0 || device.isBlank, !options.readOnly, options.createIfMissing {
       let image = NewStore.image()
       let buffer = PageBuffer(blocksHolding: image)
       try medium.writeAndFlush([DeviceWrite(offset: 0, bytes: buffer.readOnly)])
@@ -173,7 +209,10 @@ package final class ChunkStore: @unchecked Sendable {
       do throws(ContainerError) {
         try exclusively { () throws(ContainerError) in
           if chain.isBroken { return }
-          if tail.barriers >= ChunkStore.foldAtClose, tail.barriers >= foldAfter / 8 { try fold() }
+          if tail.barriers >= ChunkStore.foldAtClose, tail.barriers >= foldAfter / 8 {
+            // Without one the next opening replays the tail.
+            try foldIfThereIsRoom()
+          }
           try writeCleanSuperblock()
         }
       } catch {
@@ -181,6 +220,7 @@ package final class ChunkStore: @unchecked Sendable {
       }
     }
     failure = failure ?? monitor.locked { owesBackgroundError ? backgroundError : nil }
+    if let readView, getpid() == process { medium.device.pins?.letGo(.view(readView)) }
     medium.device.close()
     if let failure { throw failure }
   }

@@ -6,7 +6,9 @@
 // 3. Looking for room costs a bounded number of extents, however many there are: the search goes
 //    on where the last one ended. What it does not find in that many is taken from new blocks.
 // 4. Blocks become free only when a checkpoint that no longer needs them is named by both
-//    superblocks; between checkpoints space is only ever taken.
+//    superblocks, and no reader looks at them; between checkpoints space is only ever taken.
+// 5. While there is storage behind the frontier, a short search is enough; where there is none,
+//    free blocks are looked for as long as there are any.
 
 import SoftPMBase
 
@@ -17,10 +19,39 @@ package struct FreeSpace: Sendable {
   private var cursor = Block(0)
   /// Most extents looked at in one search: some microseconds.
   private static let searchMost = 4096
+  /// The first block without storage (fact 5).
+  var storageEnd = Block(.max)
+  /// Whether what is taken is noted, for the sake of readers.
+  var isLogging = false
+  private var log: [Extent] = []
 
   package init(frontier: Block) {
     self.frontier = frontier
   }
+
+  /// Without free extents; goes on noting where `other` did.
+  init(frontier: Block, log other: FreeSpace) {
+    self.frontier = frontier
+    isLogging = other.isLogging
+    log = other.log
+  }
+
+  /// What was taken since the last call.
+  mutating func takeLog() -> [Extent] {
+    defer { log = [] }
+    return log
+  }
+
+  private mutating func note(_ extent: Extent) {
+    guard isLogging else { return }
+    if let last = log.last, last.end == extent.start {
+      log[log.count - 1].count += extent.count
+    } else {
+      log.append(extent)
+    }
+  }
+
+  private func mayGrow(by count: Int) -> Bool { frontier + count <= storageEnd }
 
   /// Takes `count` blocks in a row: right at `wanted` where those are free, so that a point's
   /// writes become one; else from an extent that holds them; else new ones.
@@ -46,27 +77,89 @@ package struct FreeSpace: Sendable {
       return carve(Extent(start: extents[index].start, count: 1), from: index).start
     }
     let isCrowded = UInt64(freeBlocks) < frontier.rawValue / FreeSpace.shareLeftForRoom
-    return isCrowded ? grow(1).start : take(1).start
+    return isCrowded && mayGrow(by: 1) ? grow(1).start : take(1).start
   }
 
   /// At most a quarter of the store is left free for the sake of points in one request.
   private static let shareLeftForRoom: UInt64 = 4
 
   private mutating func takeExactly(_ count: Int, at wanted: Block) -> Extent? {
-    if let index = index(holding: wanted), extents[index].end >= wanted + count {
-      return carve(Extent(start: wanted, count: count), from: index)
+    if let free = takeIfFree(at: wanted, count) { return free }
+    return wanted == frontier && mayGrow(by: count) ? grow(count) : nil
+  }
+
+  /// Takes exactly this run, if it is free.
+  mutating func takeIfFree(at wanted: Block, _ count: Int) -> Extent? {
+    guard let index = index(holding: wanted), extents[index].end >= wanted + count else {
+      return nil
     }
-    return wanted == frontier ? grow(count) : nil
+    return carve(Extent(start: wanted, count: count), from: index)
+  }
+
+  /// Takes `count` units of so many blocks each, in as few runs as there are: together where
+  /// they fit; else in free extents of at least `least` blocks; nil where those are too few.
+  mutating func takeFree(units count: Int, of unit: Int, least: Int) -> [Extent]? {
+    if let index = firstIndex(holding: count * unit) {
+      return [carve(Extent(start: extents[index].start, count: count * unit), from: index)]
+    }
+    guard count * unit <= freeBlocks else { return nil }
+    var runs: [Extent] = []
+    var left = count
+    for extent in extents where extent.count >= max(least, unit) {
+      let units = min(extent.count / unit, left)
+      runs.append(Extent(start: extent.start, count: units * unit))
+      left -= units
+      if left == 0 { break }
+    }
+    guard left == 0 else { return nil }
+    for run in runs {
+      if let index = index(holding: run.start) { _ = carve(run, from: index) }
+    }
+    return runs
+  }
+
+  /// Takes from the lowest free extent that holds so many blocks and ends before `limit`.
+  mutating func takeLowest(_ count: Int, before limit: Block) -> Extent? {
+    guard let index = extents.firstIndex(where: { $0.count >= count }),
+      extents[index].start + count <= limit
+    else { return nil }
+    return carve(Extent(start: extents[index].start, count: count), from: index)
+  }
+
+  /// Takes free blocks out, not to be used; what of them is in use stays as it is.
+  mutating func remove(_ blocks: RangeSet<Int>) -> RangeSet<Int> {
+    let free = RangeSet(extents).intersection(blocks)
+    guard !free.isEmpty else { return free }
+    extents = RangeSet(extents).subtracting(free).extents
+    freeBlocks = extents.reduce(0) { $0 + $1.count }
+    return free
+  }
+
+  /// Free blocks right below the frontier become blocks never given out.
+  mutating func retreat() {
+    guard let last = extents.last, last.end == frontier else { return }
+    extents.removeLast()
+    freeBlocks -= last.count
+    frontier = last.start
+  }
+
+  /// Blocks from here on, which were taken out, are as if never given out.
+  mutating func retreat(to block: Block) {
+    precondition(block < frontier && (extents.last.map { $0.end <= block } ?? true))
+    frontier = block
   }
 
   private mutating func grow(_ count: Int) -> Extent {
-    defer { frontier = frontier + count }
-    return Extent(start: frontier, count: count)
+    let extent = Extent(start: frontier, count: count)
+    frontier = extent.end
+    note(extent)
+    return extent
   }
 
   /// An extent of at least `count` blocks, from the cursor on and then from the beginning.
   private mutating func firstIndex(holding count: Int) -> Int? {
-    var left = FreeSpace.searchMost
+    guard count <= freeBlocks else { return nil }
+    var left = mayGrow(by: count) ? FreeSpace.searchMost : .max
     let start = Swift.max(firstIndex(startingAfter: cursor) - 1, 0)
     for range in [start..<extents.count, 0..<Swift.min(start, extents.count)] {
       for index in range {
@@ -113,6 +206,7 @@ package struct FreeSpace: Sendable {
     }
     extents.replaceSubrange(index...index, with: rest)
     freeBlocks -= part.count
+    note(part)
     return part
   }
 

@@ -84,6 +84,7 @@ extension Recovery {
         tail.images.append(Extent(start: place.block, count: Block.count(holding: byteCount)))
       }
       let blocks = (graph.containers[facts.container]?.chunkBytes ?? 0) / Block.byteCount
+      tail.treeNodes += VersionNode.treeNodesMost(chunks)
       guard blocks > 0 else { continue }
       tail.images += chunks.map { Extent(start: $0.block, count: blocks) }
     }

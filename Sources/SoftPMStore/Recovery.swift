@@ -35,11 +35,12 @@ struct Recovery {
   let medium: Medium
   let readOnly: Bool
   let canary: StoreCanary?
-  var source: ReadSource { readOnly ? .cache : .medium }
+  var source: ReadSource
 
   init(_ medium: Medium, readOnly: Bool, canary: StoreCanary? = nil) {
     self.medium = medium
     self.readOnly = readOnly
+    source = readOnly ? .cache : .medium
     self.canary = canary
   }
 
@@ -58,7 +59,7 @@ struct Recovery {
   }
 
   /// The valid superblocks, newest first.
-  private func superblocks() throws(ContainerError) -> [Superblock] {
+  func superblocks() throws(ContainerError) -> [Superblock] {
     var valid: [Superblock] = []
     var newer: UInt32?
     var damage: ContainerError?

@@ -12,6 +12,13 @@ extension ContainerError {
       message: "The store was opened read-only. Open it without `readOnly` to change it.")
   }
 
+  package static func noSpace(_ capacity: Int) -> ContainerError {
+    ContainerError(
+      code: .noSpace,
+      message: "The store's device is full: it has \(ByteCount(capacity)). Delete versions or "
+        + "containers that are not needed, and try again.")
+  }
+
   static var forkedStore: ContainerError {
     ContainerError(
       code: .forked,

@@ -122,6 +122,14 @@ struct TreeEditor {
     }
   }
 
+  /// A node in another's place, with the other's birth.
+  mutating func replace(
+    _ old: TreeReference, by node: TreeNode, _ space: inout FreeSpace
+  ) -> TreeReference {
+    replaced.append(old)
+    return write(node, node.firstKey, &space).reference
+  }
+
   /// A record that is no node but goes with them.
   mutating func add(_ buffer: PageBuffer, at block: Block) { written.append((block, buffer)) }
 

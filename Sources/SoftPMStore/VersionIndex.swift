@@ -96,6 +96,11 @@ extension VersionGraph {
   /// A version that is in memory, hidden or not.
   func loaded(_ id: VersionID) -> VersionNode? { versions[id] ?? hidden[id] }
 
+  /// Every version that is known, by rising number.
+  var everything: [VersionNode] {
+    (Array(versions.values) + Array(hidden.values)).sorted { $0.facts.id < $1.facts.id }
+  }
+
   /// What a fold has to do with, by rising number: versions without an up-to-date record, hidden
   /// ones, and those whose tables share with a hidden one's.
   func work(for fold: inout Fold) -> [VersionNode] {

@@ -7,7 +7,11 @@
 //    kept, at most two dropped, seeded random subsets.
 // 3. Besides, with all others present and with all others absent: each atom torn at every 8 bytes
 //    and each atom replaced by garbage; and the device grown without content.
-// 4. What a failed flush was to cover stays as the device left it: all, nothing, or some.
+// 4. On persistent memory an atom is a cache line of 64 bytes. Lines reach the medium in any
+//    order, before they are flushed too (they may be evicted), each with a prefix of what was
+//    stored into it, by 8 bytes; and since copies past the caches are weakly ordered, with any
+//    of its words. Garbage there is none.
+// 5. What a failed flush was to cover stays as the device left it: all, nothing, or some.
 
 import SoftPMBase
 import SoftPMStore
@@ -19,6 +23,12 @@ package struct StoreCrashBounds: Sendable {
   package var randomSubsets = 50
   /// Atoms of which all pairs are kept or dropped; of more, as many are picked.
   package var pairsMost = 64
+  /// Prefixes and suffixes; of more, as many are picked.
+  package var prefixesMost = 256
+  /// Atoms that are torn; of more, as many are picked.
+  package var tornAtomsMost = Int.max
+  /// 512: sectors of a disk. 64: lines of persistent memory.
+  package var atomBytes = 512
 
   package init() {}
 
@@ -89,8 +99,8 @@ package struct StoreCrashEnumerator {
         submitted[id] = (offset, bytes)
       case .writeCompleted(let id):
         guard let write = submitted.removeValue(forKey: id) else { continue }
-        for start in stride(from: 0, to: write.bytes.count, by: 512) {
-          let end = min(start + 512, write.bytes.count)
+        for start in stride(from: 0, to: write.bytes.count, by: bounds.atomBytes) {
+          let end = min(start + bounds.atomBytes, write.bytes.count)
           atoms.append(
             Atom(offset: write.offset + start, bytes: Array(write.bytes[start..<end])))
         }
@@ -107,7 +117,7 @@ package struct StoreCrashEnumerator {
         settle(keeping: { _ in true })
         isFresh = true
       case .flushFailed(let dropped):
-        let kept = atoms.map { !dropped.contains($0.offset) }
+        let kept = atoms.map { !dropped.contains($0.offset / 512 * 512) }
         settle { kept[$0] }
         isFresh = true
       }
@@ -141,13 +151,27 @@ package struct StoreCrashEnumerator {
     } else {
       try crashBounded(body)
     }
-    for index in 0..<count {
+    for index in stride(from: 0, to: count, by: max(1, count / bounds.tornAtomsMost)) {
       for others in [false, true] {
         let rest = others ? atoms.indices.filter { $0 != index }.map { ($0, Part.whole) } : []
         for cut in stride(from: 8, to: atoms[index].bytes.count, by: bounds.tearStep) {
           try emit(rest + [(index, .torn(cut))], "atom \(index) torn=\(cut) others=\(others)", body)
         }
-        try emit(rest + [(index, .garbage)], "atom \(index) garbage others=\(others)", body)
+        if bounds.atomBytes == 512 {
+          try emit(rest + [(index, .garbage)], "atom \(index) garbage others=\(others)", body)
+        } else {
+          let words = UInt64.random(in: 1..<255, using: &random)
+          try emit(
+            rest + [(index, .words(words))], "atom \(index) words=\(words) others=\(others)", body)
+        }
+      }
+    }
+    if bounds.atomBytes < 512 {
+      for number in 0..<bounds.randomSubsets {
+        let parts = atoms.indices.map { index in
+          (index, Part.torn(Int.random(in: 0...atoms[index].bytes.count / 8, using: &random) * 8))
+        }
+        try emit(parts, "prefixes=\(number)", body)
       }
     }
     try emitGrown(body)
@@ -155,7 +179,7 @@ package struct StoreCrashEnumerator {
 
   private mutating func crashBounded(_ body: (StoreCrashState) throws -> Void) rethrows {
     let all = Array(atoms.indices)
-    for length in 1...all.count {
+    for length in stride(from: 1, through: all.count, by: max(1, all.count / bounds.prefixesMost)) {
       try emit(all.prefix(length).map { ($0, .whole) }, "prefix=\(length)", body)
       try emit(all.suffix(length).map { ($0, .whole) }, "suffix=\(length)", body)
     }
@@ -179,6 +203,8 @@ package struct StoreCrashEnumerator {
     case whole
     case torn(Int)
     case garbage
+    /// Those 8-byte words whose bit is set.
+    case words(UInt64)
   }
 
   private mutating func emit(
@@ -194,6 +220,16 @@ package struct StoreCrashEnumerator {
       case .torn(let cut): bytes = Array(bytes[..<cut])
       case .garbage:
         for place in bytes.indices { bytes[place] = UInt8(truncatingIfNeeded: place &* 37 + index) }
+      case .words: break
+      }
+      if case .words(let mask) = part {
+        for word in 0..<bytes.count / 8 where mask >> UInt64(word) & 1 == 1 {
+          bytes[word * 8..<word * 8 + 8].withUnsafeBytes {
+            image.put($0, at: atom.offset + word * 8)
+            hash = Checksum.xxh3($0, seed: hash &+ UInt64(atom.offset + word * 8))
+          }
+        }
+        continue
       }
       bytes.withUnsafeBytes {
         image.put($0, at: atom.offset)

@@ -13,6 +13,9 @@ extension StoreProof {
       [.create, .twoPoints, .twoPoints, .fold, .switchBack, .fold, .removeChunk, .reopen, .fold],
       [.twoContainers, .fold, .failedFlush, .fold, .label, .deleteContainer, .fold, .create],
       [.create, .smallWrite, .reopen, .removeChunk, .fold, .twoPoints, .crash, .smallWrite],
+      [
+        .create, .largeWrite, .smallWrite, .deleteVersion, .compact, .smallWrite, .compact, .branch,
+      ],
     ]
     var runs = 0
     var problems = 0

@@ -61,6 +61,37 @@ package struct StoreProof {
         + "\(check.violations.count) violations")
   }
 
+  /// Crash states of persistent memory: lines instead of sectors.
+  package mutating func persistentMemory() {
+    var bounds = isThorough ? (isDeep ? StoreCrashBounds() : .quick) : .smoke
+    bounds.atomBytes = 64
+    bounds.tearStep = isThorough ? 8 : 24
+    if !isThorough { bounds.prefixesMost = 16 }
+    bounds.tornAtomsMost = isDeep ? .max : isThorough ? 64 : 8
+    bounds.pairsMost = min(bounds.pairsMost, isDeep ? 64 : 16)
+    let workloads: [[StoreOperation]] = [
+      [.create, .smallWrite, .twoPoints, .reopen, .smallWrite],
+      [.create, .largeWrite, .fold, .deleteVersion, .fold, .smallWrite],
+      [.create, .branch, .twoContainers, .deleteContainer, .compact, .smallWrite],
+    ]
+    var check = StoreCrashCheck(deepEvery: isThorough ? 8 : 97)
+    for (number, operations) in workloads.enumerated() where isThorough || number == 0 {
+      let name = "persistent memory workload=\(number)"
+      do {
+        let workload = try StoreWorkload(seed: UInt64(number))
+        workload.run(operations)
+        failures += workload.problems.map { "\(name) \($0)" }
+        check.run(
+          workload, name, bounds: bounds, seed: UInt64(number),
+          fromEpoch: isThorough ? 0 : workload.epochOfSecondOperation)
+      } catch {
+        failures.append("\(name) \(error)")
+      }
+    }
+    failures += check.violations
+    say("crash states of persistent memory: \(check.states), \(check.violations.count) violations")
+  }
+
   /// Every planted bug must be caught by the discipline or by a crash state.
   package mutating func canaries() {
     var caught = 0

@@ -163,6 +163,14 @@ package final class StoreRecordingDevice: Device {
     if let failure { throw failure }
   }
 
+  /// What is discarded reads as zero from some moment on, before a flush or after it.
+  package func discard(from start: Int, to end: Int) throws(ContainerError) {
+    state.withLock { state in
+      let id = state.discard([UInt8](repeating: 0, count: end - start), at: start)
+      state.trace.append(.writeCompleted(id: id))
+    }
+  }
+
   package func close() {}
 }
 
@@ -201,6 +209,17 @@ extension StoreRecordingDevice.State {
     lostSectors.formUnion(dropped)
     trace.append(.flushFailed(droppedSectors: dropped))
     discipline.flushFailed(dropped: Set(dropped.map { UInt64($0 / Block.byteCount) }))
+  }
+
+  /// A write that no rule of order applies to.
+  mutating func discard(_ bytes: [UInt8], at offset: Int) -> Int {
+    let id = nextID
+    nextID += 1
+    trace.append(.writeSubmitted(id: id, offset: offset, bytes: bytes))
+    pending.append((offset, bytes))
+    let end = min(offset + bytes.count, content.count)
+    if offset < end { content.replaceSubrange(offset..<end, with: bytes[..<(end - offset)]) }
+    return id
   }
 
   mutating func submit(_ bytes: [UInt8], at offset: Int) -> Int {

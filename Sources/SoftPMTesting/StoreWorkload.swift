@@ -31,6 +31,8 @@ package enum StoreOperation: String, CaseIterable, Sendable {
   case fold
   /// A superblock is told the newest version, for readers in other processes.
   case watermark
+  /// As a fold, and all that lies at the end is moved, free space punched.
+  case compact
   /// A point whose flush fails, and another one that succeeds.
   case failedFlush
 }
@@ -190,6 +192,8 @@ package final class StoreWorkload {
       attempt([model]) { try store.copyWatermark() }
     case .fold:
       attempt([model]) { try store.checkpointNow() }
+    case .compact:
+      attempt([model]) { _ = try store.compact() }
     case .reopen, .crash:
       try reopen(closing: operation == .reopen)
     case .failedFlush:

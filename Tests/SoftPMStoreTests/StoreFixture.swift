@@ -9,10 +9,13 @@ struct StoreFixture {
 
   /// Content of a chunk that no other version or chunk has.
   static func image(_ chunk: UInt32, _ salt: UInt64, bytes: Int = chunkBytes) -> [UInt8] {
-    var state = salt &* 0x9E37_79B9_7F4A_7C15 ^ UInt64(chunk) &+ 1
-    return (0..<bytes).map { _ in
-      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-      return UInt8(truncatingIfNeeded: state >> 33)
+    let seed = salt &* 0x9E37_79B9_7F4A_7C15 ^ UInt64(chunk) &+ 1
+    return [UInt8](unsafeUninitializedCapacity: bytes) { buffer, count in
+      let words = UnsafeMutableRawBufferPointer(buffer).bindMemory(to: UInt64.self)
+      for index in words.indices {
+        words[index] = (seed &+ UInt64(index)) &* 6_364_136_223_846_793_005
+      }
+      count = bytes
     }
   }
 
@@ -56,8 +59,8 @@ extension ChunkStore {
 final class TemporaryFolder {
   let path: String
 
-  init() {
-    var template = Array("/tmp/softpm-store-XXXXXX".utf8CString)
+  init(in parent: String = "/tmp") {
+    var template = Array("\(parent)/softpm-store-XXXXXX".utf8CString)
     path = String(cString: mkdtemp(&template))
   }
 
@@ -80,4 +83,18 @@ final class TemporaryFolder {
   }
 
   func file(_ name: String) -> String { path + "/" + name }
+
+  func byteCount(_ name: String) -> Int {
+    var status = stat()
+    return lstat(file(name), &status) == 0 ? Int(status.st_size) : -1
+  }
+
+  /// Waits until nobody makes the file longer any more: zeros are written in the background.
+  func settle(_ name: String) {
+    var last = -1
+    while byteCount(name) != last {
+      last = byteCount(name)
+      usleep(200_000)
+    }
+  }
 }

@@ -16,6 +16,8 @@
 //    a failed flush left behind and not what was meant to be there.
 // 6. `write` and `flush` are called by one thread at a time, `read` by any number, and `zero` by
 //    another thread for bytes beyond the end that nobody else touches meanwhile.
+// 7. Bytes that were discarded read as anything until they are written again; writing them again
+//    may find no space. Nobody discards what a crash could make needed.
 
 import SoftPMBase
 
@@ -59,6 +61,25 @@ package protocol Device: AnyObject, Sendable {
   /// Makes the device longer by zeros that are written and durable, so that later flushes find
   /// space that costs least. Another thread may write elsewhere meanwhile.
   func zero(from start: Int, to end: Int) throws(ContainerError)
+  /// Has storage behind every byte up to `end`, which writing cannot use up any more; throws
+  /// `.noSpace` where there is none. Makes the device longer; what is new reads as zero.
+  func allocate(to end: Int) throws(ContainerError)
+  /// Has storage behind a range that was a hole, or throws `.noSpace`.
+  func fill(from start: Int, to end: Int) throws(ContainerError)
+  /// Ranges without storage, as far as the device can tell.
+  var holes: RangeSet<Int> { get }
+  /// The length that it has for ever, as a disk has; nil where it grows as far as there is space.
+  var capacity: Int? { get }
+  /// Whether nothing was ever written to a device of fixed size.
+  var isBlank: Bool { get }
+  /// Gives the storage of a range back to whoever the device takes it from, where that can be.
+  func discard(from start: Int, to end: Int) throws(ContainerError)
+  /// Makes the device shorter, where that can be.
+  func truncate(to byteCount: Int) throws(ContainerError)
+  /// Bytes of storage in use, holes not counted.
+  var allocatedBytes: Int { get }
+  /// Where openings in other processes are seen; nil where there can be none.
+  var pins: (any ReaderPins)? { get }
   /// Lets the device go, with its locks. Further calls throw `.closed`.
   func close()
 }
@@ -67,6 +88,17 @@ extension Device {
   package var reason: String { "" }
 
   package func zero(from start: Int, to end: Int) throws(ContainerError) {}
+  package func allocate(to end: Int) throws(ContainerError) {
+    if let capacity, end > capacity { throw .noSpace(capacity) }
+  }
+  package func fill(from start: Int, to end: Int) throws(ContainerError) {}
+  package var holes: RangeSet<Int> { RangeSet() }
+  package var capacity: Int? { nil }
+  package var isBlank: Bool { false }
+  package func discard(from start: Int, to end: Int) throws(ContainerError) {}
+  package func truncate(to byteCount: Int) throws(ContainerError) {}
+  package var allocatedBytes: Int { byteCount }
+  package var pins: (any ReaderPins)? { nil }
 
   package func writeAndFlush(_ writes: [DeviceWrite]) throws(ContainerError) {
     try write(writes)

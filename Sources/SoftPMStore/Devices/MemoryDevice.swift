@@ -14,11 +14,16 @@ package final class MemoryDevice: Device {
 
   package let driver = "memory"
 
-  package init(_ bytes: [UInt8] = []) {
+  package let capacity: Int?
+
+  /// With a `capacity` the device is of that size, as a disk is.
+  package init(_ bytes: [UInt8] = [], capacity: Int? = nil) {
+    self.capacity = capacity
     state = Mutex(State(bytes: bytes))
   }
 
-  package var byteCount: Int { state.withLock { $0.bytes.count } }
+  package var byteCount: Int { capacity ?? state.withLock { $0.bytes.count } }
+  package var isBlank: Bool { state.withLock { $0.bytes.isEmpty } }
   /// Everything on the device.
   package var content: [UInt8] { state.withLock { $0.bytes } }
 
@@ -44,6 +49,9 @@ package final class MemoryDevice: Device {
 
   package func write(_ writes: [DeviceWrite]) throws(ContainerError) {
     try open()
+    if let capacity, writes.contains(where: { $0.offset + $0.bytes.count > capacity }) {
+      throw .noSpace(capacity)
+    }
     nonisolated(unsafe) let writes = writes
     state.withLock { state in
       for write in writes {

@@ -5,13 +5,14 @@ import Synchronization
 
 /// A file through `pread`, `pwritev` and `fdatasync`: works everywhere.
 package final class PosixDevice: Device, @unchecked Sendable {
-  private let descriptor: Int32
+  let descriptor: Int32
   /// The same file opened with O_DIRECT, where the file system allows it: for reading past the
   /// page cache. −1 otherwise.
   private let direct: Int32
-  private let path: String
+  let path: String
   private let length: Mutex<Int>
   private let isClosed = Mutex(false)
+  package let capacity: Int?
 
   package let driver = "posix"
   package internal(set) var reason: String
@@ -21,6 +22,7 @@ package final class PosixDevice: Device, @unchecked Sendable {
     path = file.path
     self.reason = reason
     length = Mutex(file.byteCount)
+    capacity = file.capacity
     direct = Glibc.open(
       "/proc/self/fd/\(file.descriptor)", O_RDONLY | softpm_o_direct | O_CLOEXEC)
   }
@@ -66,6 +68,7 @@ package final class PosixDevice: Device, @unchecked Sendable {
 
   package func write(_ writes: [DeviceWrite]) throws(ContainerError) {
     try open()
+    try checkRoom(for: writes)
     let sorted = writes.sorted { $0.offset < $1.offset }
     var index = 0
     while index < sorted.count {
@@ -154,6 +157,8 @@ package final class PosixDevice: Device, @unchecked Sendable {
 
   /// Somebody else wrote up to `end`.
   func grew(to end: Int) { length.withLock { $0 = max($0, end) } }
+
+  func shrank(to end: Int) { length.withLock { $0 = end } }
 
   func checkOpen() throws(ContainerError) { try open() }
 

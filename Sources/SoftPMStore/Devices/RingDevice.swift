@@ -71,6 +71,27 @@ package final class RingDevice: Device, @unchecked Sendable {
   }
 
   package var byteCount: Int { file.byteCount }
+  package var capacity: Int? { file.capacity }
+  package var allocatedBytes: Int { file.allocatedBytes }
+  package var pins: (any ReaderPins)? { file.pins }
+
+  package func allocate(to end: Int) throws(ContainerError) {
+    try file.allocate(to: end)
+  }
+
+  package func fill(from start: Int, to end: Int) throws(ContainerError) {
+    try file.fill(from: start, to: end)
+  }
+
+  package var holes: RangeSet<Int> { file.holes }
+
+  package func discard(from start: Int, to end: Int) throws(ContainerError) {
+    try file.discard(from: start, to: end)
+  }
+
+  package func truncate(to byteCount: Int) throws(ContainerError) {
+    try file.truncate(to: byteCount)
+  }
 
   package func read(
     into target: UnsafeMutableRawBufferPointer, at offset: Int, from source: ReadSource
@@ -149,6 +170,7 @@ package final class RingDevice: Device, @unchecked Sendable {
 
   private func run(_ writes: [DeviceWrite], flushing: Bool) throws(ContainerError) {
     try file.checkOpen()
+    try file.checkRoom(for: writes)
     let requests = self.requests(writes)
     defer { for request in requests { request.vectors.deallocate() } }
     let isOneRequest = flushing && requests.count == 1 && !hasUnflushedWrites

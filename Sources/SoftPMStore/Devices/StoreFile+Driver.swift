@@ -19,17 +19,23 @@ extension StoreFile {
       driver = chosen
       if driver != .automatic { origin = "chosen by SOFTPM_DRIVER" }
     }
-    if driver == .pmem {
-      Glibc.close(descriptor)
-      throw ContainerError(
-        code: .unsupportedPlatform,
-        message: "This build has no persistent-memory driver. Use the automatic one.", path: path)
-    }
-    // Readers need no ring: all of their requests wait for their bytes anyway.
+    // Readers need neither ring nor mapping: all of their requests wait for their bytes anyway.
     if driver == .posix || options.readOnly {
       return PosixDevice(self, readOnly: options.readOnly, reason: origin)
     }
     let posix = PosixDevice(self, readOnly: false, reason: origin)
+    if driver == .pmem
+      || driver == .automatic && PersistentMemoryDevice.isBuilt
+        && PersistentMemoryDevice.isOnPersistentMemory(self)
+    {
+      do throws(ContainerError) {
+        return try PersistentMemoryDevice.make(
+          self, posix: posix, segmentBytes: options.segmentBytes)
+      } catch {
+        posix.close()
+        throw error
+      }
+    }
     let (ring, why) = RingDevice.probe(self, posix: posix, reason: origin)
     if let ring { return ring }
     guard driver == .automatic else {

@@ -69,18 +69,37 @@ extension StoreFile {
     func create(
       _ image: [UInt8], replacing: Bool
     ) throws(ContainerError) -> StoreFile? {
+      let descriptor = try make(replacing: replacing) { (descriptor) throws(ContainerError) in
+        let buffer = PageBuffer(blocksHolding: image)
+        try StoreFile.write(buffer.readOnly, at: 0, of: descriptor, path)
+      }
+      return descriptor.map { StoreFile(descriptor: $0, path: path, byteCount: image.count) }
+    }
+
+    /// Makes a file aside, has it filled, locks it, flushes it and gives it its name; nil when
+    /// there is one of that name.
+    func make(
+      replacing: Bool, _ fill: (Int32) throws(ContainerError) -> Void
+    ) throws(ContainerError) -> Int32? {
       let (descriptor, temporary) = try aside()
       var keep = false
       defer {
         if let temporary { unlink(temporary) }
         if !keep { Glibc.close(descriptor) }
       }
-      try fill(descriptor, image)
+      // Whatever the umask took away from 0600.
+      guard fchmod(descriptor, 0o600) == 0 else {
+        throw .system(errno, doing: "making the store", path: path)
+      }
+      try fill(descriptor)
+      guard fsync(descriptor) == 0 else {
+        throw .system(errno, doing: "making the store", path: path)
+      }
       guard try StoreFile.tryLock(descriptor, path: path) else { return nil }
       guard try link(descriptor, temporary, replacing: replacing) else { return nil }
       try flushFolder()
       keep = true
-      return StoreFile(descriptor: descriptor, path: path, byteCount: image.count)
+      return descriptor
     }
 
     /// A file without a name; where the file system has none, one with a name of its own.
@@ -98,27 +117,6 @@ extension StoreFile {
 
     private var temporaryPath: String {
       "\(folder)/.\(name.prefix(100)).\(UInt64.random(in: 0...UInt64.max)).softpm"
-    }
-
-    private func fill(_ descriptor: Int32, _ image: [UInt8]) throws(ContainerError) {
-      // Whatever the umask took away from 0600.
-      guard fchmod(descriptor, 0o600) == 0 else {
-        throw .system(errno, doing: "making the store", path: path)
-      }
-      var written = 0
-      while written < image.count {
-        let count = image.withUnsafeBytes {
-          pwrite(descriptor, $0.baseAddress! + written, image.count - written, written)
-        }
-        if count < 0 {
-          if errno == EINTR { continue }
-          throw .system(errno, doing: "making the store", path: path)
-        }
-        written += count
-      }
-      guard fsync(descriptor) == 0 else {
-        throw .system(errno, doing: "making the store", path: path)
-      }
     }
 
     private func link(
@@ -148,6 +146,24 @@ extension StoreFile {
       guard fsync(handle) == 0 else {
         throw .system(errno, doing: "flushing the store's folder", path: folder)
       }
+    }
+  }
+}
+
+extension StoreFile {
+  /// All of `bytes`, at a place of a file that nobody else knows yet.
+  static func write(
+    _ bytes: UnsafeRawBufferPointer, at offset: Int, of descriptor: Int32, _ path: String
+  ) throws(ContainerError) {
+    var done = 0
+    while done < bytes.count {
+      let count = pwrite(
+        descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(offset + done))
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else {
+        throw .system(count < 0 ? errno : EIO, doing: "writing the store's file", path: path)
+      }
+      done += count
     }
   }
 }

@@ -18,13 +18,15 @@ import Glibc
 import SoftPMBase
 
 struct StoreFile {
-  /// The writer's lock: one byte where no content can be. Readers' pins will lie below it.
+  /// The writer's lock: one byte where no content can be. Readers' pins lie below it.
   static let writerLockOffset = off_t(1) << 62
 
   let descriptor: Int32
   /// The resolved path, for messages and for a second descriptor.
   let path: String
   let byteCount: Int
+  /// Its size for ever, where it is a block device.
+  var capacity: Int?
 
   /// Opens the file at `path`, making it of `image` when it does not exist or is empty.
   static func open(
@@ -59,6 +61,10 @@ struct StoreFile {
     guard fstat(descriptor, &status) == 0 else {
       throw .system(errno, doing: "examining the store", path: place.path)
     }
+    if status.st_mode & S_IFMT == S_IFBLK {
+      keep = true
+      return try blockDevice(descriptor, place, options, deadline: deadline, image: image)
+    }
     guard status.st_mode & S_IFMT == S_IFREG else {
       throw ContainerError(
         code: .notAStore, message: "This is not an ordinary file.", path: place.path)
@@ -83,7 +89,7 @@ struct StoreFile {
       descriptor: descriptor, path: place.path, byteCount: Int(status.st_size))
   }
 
-  private static func lock(
+  static func lock(
     _ descriptor: Int32, _ place: Place, until deadline: ContinuousClock.Instant
   ) throws(ContainerError) {
     while true {

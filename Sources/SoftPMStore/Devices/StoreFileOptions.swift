@@ -23,6 +23,8 @@ package struct StoreFileOptions: Sendable {
   /// When a store has been idle for so long, a superblock is told the newest version, so that
   /// readers in other processes see it. Nil: at folds and at closing only.
   package var watermarkDelay: Duration? = .milliseconds(200)
+  /// How much of a file the pmem driver maps at once.
+  package var segmentBytes = 1 << 30
   /// A bug to be planted; for the store's own tests.
   package var canary: StoreCanary?
 

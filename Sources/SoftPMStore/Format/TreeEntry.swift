@@ -82,7 +82,11 @@ extension ContainerEntry {
 
 extension VersionNode {
   /// The record of a folded version; metadata is in blocks of its own where it is long.
-  func encoded(tree: TreeReference?, tableParent: VersionID?) -> [UInt8] {
+  func encoded(
+    tree: TreeReference?, tableParent: VersionID?, metadata: MetadataPlace? = nil
+  ) -> [UInt8] {
+    var facts = facts
+    if let metadata { facts.metadata = metadata }
     var writer = ByteWriter(capacity: 256)
     writer.integer(UInt64(isDropped ? 1 : 0))
     writer.integer(tableParent?.rawValue ?? 0)

@@ -1,6 +1,6 @@
 // Looks at the crash states of the store, as optimised code, and says how many there were.
 //
-//     store-crash-states [pairs|deep|canaries|faults|damage|recoveries|all] [first] [last]
+//     store-crash-states [pairs|pmem|deep|canaries|faults|damage|recoveries|all] [first] [last]
 //
 // `deep` is everything at its deep size; first and last choose among the workloads of pairs.
 //
@@ -22,6 +22,7 @@ struct StoreCrashStates {
       proof.pairs(from: range.first ?? 0, through: range.last ?? .max)
     }
     let isAll = what == "all" || what == "deep"
+    if what == "pmem" || isAll { proof.persistentMemory() }
     if what == "recoveries" || isAll { proof.recoveries() }
     if what == "faults" || isAll { proof.faults() }
     if what == "damage" || isAll { proof.damage() }
