@@ -35,3 +35,18 @@ extension ChunkStore {
     queueThread.sync {}
   }
 }
+
+extension ChunkStore {
+  /// A view that this process holds, as a reader would, and the blocks that it leads to.
+  package struct HeldView {
+    fileprivate let sequence: UInt64
+    package let blocks: Set<UInt64>
+  }
+
+  package func holdViewForTesting() -> HeldView {
+    let view = holdView()
+    return HeldView(sequence: view, blocks: (try? occupiedByListedVersions()) ?? [])
+  }
+
+  package func letGoForTesting(_ view: HeldView) { letGo(view.sequence) }
+}

@@ -233,7 +233,7 @@ package enum NewStore {
   /// A new file's size: what follows the records are zeros, ready to be written over.
   static let byteCount = 256 << 10
 
-  static func image() -> [UInt8] {
+  package static func image() -> [UInt8] {
     let identity = Digest(low: .random(in: 1 ... .max), high: .random(in: 1 ... .max))
     return image(identity: identity)
   }

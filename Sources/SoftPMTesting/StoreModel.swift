@@ -93,7 +93,7 @@ package struct StoreImageCache {
 
   package init() {}
 
-  mutating func image(_ number: UInt64, _ byteCount: Int) -> [UInt8] {
+  package mutating func image(_ number: UInt64, _ byteCount: Int) -> [UInt8] {
     if let known = images[number], known.count == byteCount { return known }
     let image = StoreModel.image(number, byteCount: byteCount)
     images[number] = image

@@ -94,6 +94,37 @@ struct BlockDeviceTests {
     #expect(bytes(device, 0..<1 << 20) == before)
   }
 
+  @Test(
+    "what is written to a block device is read back, and nothing of what goes beyond its end is",
+    arguments: [StoreDriver.posix, .uring, .pmem])
+  func ends(_ driver: StoreDriver) throws {
+    let disk = try LoopDevice(byteCount: 1 << 20)
+    let device = try BareDevice.open(disk.path, options(driver), newByteCount: 64 << 10)
+    defer { device.close() }
+    #expect(device.byteCount == 1 << 20)
+    #expect(device.capacity == 1 << 20)
+    let image = PageBuffer(blocksHolding: StoreFixture.image(1, 1, bytes: 8192))
+    func write(at offset: Int) -> DeviceWrite {
+      DeviceWrite(offset: offset, bytes: image.readOnly)
+    }
+    let last = (1 << 20) - 8192
+    try device.writeAndFlush([write(at: 65536), write(at: last)])
+    let target = PageBuffer(byteCount: 8192)
+    for source in [ReadSource.cache, .medium] {
+      for offset in [65536, last] {
+        try device.read(into: target.bytes, at: offset, from: source)
+        #expect(target.readOnly.elementsEqual(image.readOnly))
+      }
+    }
+    for offset in [last + 4096, 1 << 20, 1 << 30] {
+      #expect(code { try device.write([write(at: 131_072), write(at: offset)]) } == .noSpace)
+      #expect(code { try device.allocate(to: offset + 8192) } == .noSpace)
+    }
+    try device.read(into: target.bytes, at: 131_072, from: .medium)
+    #expect(target.readOnly.allSatisfy { $0 == 0 })
+    #expect(device.byteCount == 1 << 20)
+  }
+
   @Test("one writer at a time, and none while the device is mounted or otherwise taken")
   func exclusive() throws {
     let device = try LoopDevice(byteCount: 4 << 20)

@@ -31,17 +31,35 @@ struct DeviceKind: Sendable, CustomTestStringConvertible {
     .file(.posix),
     .file(.uring),
     .file(.automatic),
+    .file(.pmem),
+    .file(.pmem, inMemory: true),
+    .file(.posix, inMemory: true),
+    DeviceKind(
+      name: "persistent memory, simulated",
+      make: {
+        try PersistentMemoryDevice.simulated(
+          $0.file("device"), RecordingPrimitives(), image: [UInt8](repeating: 0, count: 64 << 10))
+      },
+      reader: {
+        var options = StoreFileOptions()
+        options.readOnly = true
+        return try BareDevice.open($0.file("device"), options)
+      }),
   ].filter(\.works)
 
-  static func file(_ driver: StoreDriver) -> DeviceKind {
+  static func file(_ driver: StoreDriver, inMemory: Bool = false) -> DeviceKind {
     var options = StoreFileOptions()
     options.driver = driver
     var reading = options
     reading.readOnly = true
     return DeviceKind(
-      name: driver.rawValue,
-      make: { [options] in try BareDevice.open($0.file("device"), options) },
-      reader: { [reading] in try BareDevice.open($0.file("device"), reading) })
+      name: driver.rawValue + (inMemory ? " in /dev/shm" : ""),
+      make: { [options] in
+        try BareDevice.open((inMemory ? $0.inMemory : $0).file("device"), options)
+      },
+      reader: { [reading] in
+        try BareDevice.open((inMemory ? $0.inMemory : $0).file("device"), reading)
+      })
   }
 
   /// False only where the platform has no such device, which `automatic` then has to do without.
@@ -245,7 +263,7 @@ struct DeviceKind: Sendable, CustomTestStringConvertible {
 }
 
 @Suite struct DriverPairTests {
-  static let drivers = [StoreDriver.posix, .uring, .automatic]
+  static let drivers = [StoreDriver.posix, .uring, .pmem, .automatic]
 
   @Test(
     "a store written by one driver opens, and goes on, with every other", arguments: drivers,

@@ -50,6 +50,25 @@ import Testing
     }
   }
 
+  @Test("PMEM_IS_PMEM_FORCE does not make a disk file durable in our eyes")
+  func forced() throws {
+    let folder = TemporaryFolder()
+    try ChunkStore.open(folder.file("s")).close()
+    for force in ["0", "1"] {
+      let environment = ["PMEM_IS_PMEM_FORCE": force, "SOFTPM_DRIVER": "pmem"]
+      let outcome = try ChildProgram("StoreProgram", environment: environment)
+        .run("driver", folder.file("s"))
+      #expect(
+        outcome.output
+          == "pmem: chosen by SOFTPM_DRIVER; the file is not on persistent memory, so msync makes "
+          + "it durable\n")
+      // And what is not persistent memory is not chosen for being it.
+      let automatic = try ChildProgram("StoreProgram", environment: ["PMEM_IS_PMEM_FORCE": force])
+        .run("driver", folder.file("s"))
+      #expect(!automatic.output.hasPrefix("pmem"))
+    }
+  }
+
   @Test("the file grows past its first mappings, and every byte arrives")
   func growing() throws {
     let folder = TemporaryFolder(in: "/dev/shm")

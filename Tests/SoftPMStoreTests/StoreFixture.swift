@@ -84,6 +84,9 @@ final class TemporaryFolder {
 
   func file(_ name: String) -> String { path + "/" + name }
 
+  /// Another one, in memory, for as long as this one lasts.
+  private(set) lazy var inMemory = TemporaryFolder(in: "/dev/shm")
+
   func byteCount(_ name: String) -> Int {
     var status = stat()
     return lstat(file(name), &status) == 0 ? Int(status.st_size) : -1

@@ -73,9 +73,9 @@ package final class PersistentMemoryDevice: Device, @unchecked Sendable {
   /// A file that is taken for persistent memory though it is none: for tests of the order in
   /// which things are done, not of durability.
   package static func simulated(
-    _ path: String, _ primitives: any MappingPrimitives
+    _ path: String, _ primitives: any MappingPrimitives, image: [UInt8] = NewStore.image()
   ) throws(ContainerError) -> PersistentMemoryDevice {
-    let file = try StoreFile.open(path, StoreFileOptions()) { NewStore.image() }
+    let file = try StoreFile.open(path, StoreFileOptions()) { image }
     let posix = PosixDevice(file, readOnly: false, reason: "simulated")
     return try PersistentMemoryDevice(
       posix, mode: .persistentMemory, primitives: primitives, segmentBytes: 1 << 20,

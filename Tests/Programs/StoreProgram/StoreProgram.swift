@@ -2,7 +2,9 @@
 // or in the way of another.
 //
 //     StoreProgram commits <store> <seed>    commits without end; a line for every announcement
-//     StoreProgram check <store>             checks what `commits` left; prints the newest version
+//     StoreProgram read <store> <seed>       reads what `commits` writes, beside it, without end
+//     StoreProgram driver <store>            opens, and prints which driver it got, and why
+//     StoreProgram check <store> [holes]     checks what `commits` left; prints the newest version
 //     StoreProgram hold <store>              opens, prints a line, waits for its input to end
 //     StoreProgram point <store>             one durable point between two lines of output
 //     StoreProgram short <file> <driver>     writes across the largest size that it may make
@@ -26,7 +28,16 @@ struct StoreProgram {
     case "commits":
       var commits = try Commits(arguments[2], seed: UInt64(arguments[3]) ?? 0)
       try commits.run()
-    case "check": try Commits.check(arguments[2])
+    case "read":
+      do { try Reading.run(arguments[2], seed: UInt64(arguments[3]) ?? 0) } catch {
+        say("wrong: \(error)")
+        exit(1)
+      }
+    case "driver":
+      let store = try ChunkStore.open(arguments[2])
+      say("\(store.statistics.driver): \(store.statistics.reason)")
+      try store.close()
+    case "check": try Commits.check(arguments[2], holes: arguments.last == "holes")
     case "hold": try hold(arguments[2])
     case "point": try point(arguments[2])
     case "short": try short(arguments[2], driver: arguments[3])
