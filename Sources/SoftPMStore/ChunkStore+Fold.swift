@@ -101,7 +101,7 @@ extension ChunkStore {
 
   /// On a full medium points fold when they need room, and tell when that fails.
   func foldIfThereIsRoom() throws(ContainerError) {
-    do throws(ContainerError) { try fold() } catch where error.code == .noSpace {}
+    do throws(ContainerError) { try fold() } catch  where error.code == .noSpace {}
   }
 
   /// Leader only. With `limit`, what lies from there on is moved to free blocks before it.

@@ -49,8 +49,13 @@ extension ChunkStore {
   private func makeRoomForChanges(_ batch: [Transaction]) {
     let needed = batch.reduce(0) { $0 + $1.blocksMost }
     guard blocksLeft < needed + reservedBlocks / 2, tail.barriers > 0 else { return }
-    // Where that fails too, the change itself may still succeed.
-    try? fold()
+    do throws(ContainerError) {
+      try medium.device.allocate(
+        to: space.frontier.offset + (needed + reservedBlocks) * Block.byteCount)
+    } catch {
+      // Where that fails too, the change itself may still succeed.
+      try? fold()
+    }
   }
 
   /// What a fold may write before it frees anything, and some drops before that.

@@ -129,9 +129,9 @@ import Testing
   @Test("random lives with drops, branches, readers and crashes lose nothing and leak nothing")
   func lives() throws {
     let isDeep = ProcessInfo.processInfo.environment["SOFTPM_TEST_DEEP"] == "1"
-    for seed in 0..<UInt64(isDeep ? 100 : 4) {
+    for seed in 0..<UInt64(isDeep ? 100 : 2) {
       var life = try Life(seed: seed)
-      for number in 0..<(isDeep ? 1_000 : 150) {
+      for number in 0..<(isDeep ? 1_000 : 60) {
         do {
           try step(&life)
           // What somebody looks at is never written over, whatever has become of it since.

@@ -13,21 +13,21 @@ import Testing
   func versions(clustered: Bool) throws {
     let device = MemoryDevice()
     let store = try ChunkStore.open(on: device)
-    let chunks: UInt32 = 3000
+    let chunks: UInt32 = 1000
     let size = 16 << 10
     var history = try StoreHistory(store, chunkSize: ByteCount(size))
     try history.point(0..<chunks)
     var random = StoreRandom(seed: 5)
     for version in 0..<UInt32(100) {
-      let start = version * 29 % (chunks - 30)
+      let start = version * 9 % (chunks - 10)
       try history.point(
         clustered
-          ? Array(start..<start + 30)
-          : Array(Set((0..<30).map { _ in UInt32.random(in: 0..<chunks, using: &random) })))
+          ? Array(start..<start + 10)
+          : Array(Set((0..<10).map { _ in UInt32.random(in: 0..<chunks, using: &random) })))
     }
     try store.checkpointNow()
     let live = Int(chunks) * size
-    let dirty = 100 * 30 * size
+    let dirty = 100 * 10 * size
     let usage = try store.usage()
     let ratio = Double(usage.usedBytes + usage.freeBytes) / Double(live + dirty)
     print("100 versions, \(clustered ? "clustered" : "scattered"): \(ratio) × (live + dirty)")
@@ -66,7 +66,7 @@ import Testing
   func drops() throws {
     // Reads per drop, for stores whose versions hold 16 times as much.
     var reads: [Int] = []
-    for (chunks, versions) in [(2_000, 40), (32_000, 40), (2_000, 400)] {
+    for (chunks, versions) in [(1_000, 30), (8_000, 30), (1_000, 150)] {
       let device = MemoryDevice()
       let store = try ChunkStore.open(on: device)
       var history = try StoreHistory(store)
@@ -93,7 +93,7 @@ import Testing
 
   @Test("a branch is one flush and two blocks, and so is a drop, whatever the container holds")
   func branches() throws {
-    for chunks: UInt32 in [10, 20_000] {
+    for chunks: UInt32 in [10, 5_000] {
       let device = MemoryDevice()
       let store = try ChunkStore.open(on: device)
       var history = try StoreHistory(store)

@@ -57,7 +57,7 @@ package final class MemoryDevice: Device {
       for write in writes {
         let end = write.offset + write.bytes.count
         if end > state.bytes.count {
-          state.bytes.append(contentsOf: repeatElement(0, count: end - state.bytes.count))
+          state.bytes += [UInt8](repeating: 0, count: end - state.bytes.count)
         }
         state.bytes.withUnsafeMutableBytes { bytes in
           UnsafeMutableRawBufferPointer(rebasing: bytes[write.offset..<end])
