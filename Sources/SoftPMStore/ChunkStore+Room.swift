@@ -13,7 +13,7 @@ import SoftPMBase
 
 extension ChunkStore {
   /// Blocks kept for dropping and folding, besides what the tail's trees may need.
-  static let reservedLeast = 256
+  static let reservedLeast = 128
   /// Free runs that a point is dealt out to while the store could grow, in blocks.
   private static let runLeast = 16
 
@@ -59,7 +59,7 @@ extension ChunkStore {
   }
 
   /// What a fold may write before it frees anything, and some drops before that.
-  private var reservedBlocks: Int {
+  var reservedBlocks: Int {
     let versions = monitor.locked { graph.versions.count + graph.hidden.count }
     return ChunkStore.reservedLeast + tail.treeNodes + versions / 16 + space.extents.count / 128
   }
@@ -124,7 +124,7 @@ extension Transaction {
 
   /// How many nodes a fold may write for it: a leaf for every 32 neighbouring chunks, and some.
   var treeNodesMost: Int {
-    guard let chunks = version?.chunks, !chunks.isEmpty else { return 4 }
+    guard let chunks = version?.chunks, !chunks.isEmpty else { return 2 }
     return VersionNode.treeNodesMost(chunks)
   }
 }
@@ -137,6 +137,6 @@ extension VersionNode {
       last = entry.chunk.rawValue / 32
       leaves += 1
     }
-    return leaves + leaves / 32 + 4
+    return leaves + leaves / 32 + 2
   }
 }

@@ -14,10 +14,12 @@ extension ChunkStore {
     // A block device has nothing to gain from zeros: its blocks are all there.
     guard medium.device.capacity == nil else { return }
     let frontier = space.frontier.offset
-    let ahead = min(
-      max(frontier / 8, ChunkStore.zerosLeast), ChunkStore.zerosMost)
+    let margin = min(max(frontier / 8, ChunkStore.zerosLeast), ChunkStore.zerosMost)
+    // What points leave alone lies behind what they use (`ChunkStore+Room`).
+    let reserved = reservedBlocks * Block.byteCount
+    let ahead = reserved + margin
     let start = max(zeroEnd, frontier)
-    guard start - frontier < ahead / 2 else { return }
+    guard start - frontier < reserved + margin / 2 else { return }
     let begins = monitor.locked {
       if isZeroing || isClosed { return false }
       isZeroing = true
