@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 
-.PHONY: help demo test test-deep build bench docs lint format clean dependencies
+.PHONY: help demo test test-deep build bench bench-quick bench-store docs lint format clean dependencies
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,8 +22,14 @@ build: dependencies ## build the library and the tool, optimised
 	@swift build -c release
 	@echo "built: .build/release/softpm and the library Containers"
 
-bench: dependencies ## measure every layer
-	@scripts/bench.sh
+bench: ## measure everything, and judge it by the targets
+	@scripts/bench.sh all --json Benchmarks/.build/figures.json
+
+bench-quick: ## the same at smaller sizes
+	@scripts/bench.sh all --quick
+
+bench-store: ## the store alone, beside the raw disk, SQLite and LMDB
+	@scripts/bench.sh store
 
 docs: ## build the reference of the library into docs/reference
 	@swift package --allow-writing-to-package-directory docs

@@ -14,6 +14,8 @@ let package = Package(
   products: [
     .library(name: "Containers", targets: ["Containers"]),
     .executable(name: "softpm", targets: ["softpm"]),
+    // The layers as the benchmarks see them, which are a package of their own; not for others.
+    .library(name: "SoftPMBenchmarking", targets: ["SoftPMBenchmarking"]),
   ],
   traits: [
     .default(enabledTraits: ["LibSigSegv", "LibPMem"]),
@@ -59,6 +61,12 @@ let package = Package(
       dependencies: ["SoftPMBase", "SoftPMStore", "SoftPMHeap", "SoftPMTracking", "SoftPMTypes"]),
     .executableTarget(name: "softpm", dependencies: ["Containers"]),
     .target(name: "SoftPMTesting", dependencies: ["SoftPMBase", "SoftPMStore"]),
+    .target(
+      name: "SoftPMBenchmarking",
+      dependencies: [
+        "SoftPMBase", "SoftPMStore", "SoftPMHeap", "SoftPMTracking", "SoftPMTypes",
+        "CSoftPMLinux", "CTrackingProbe",
+      ]),
 
     .plugin(
       name: "DocumentationPlugin",
@@ -91,10 +99,6 @@ let package = Package(
     .executableTarget(
       name: "TrackingProgram", dependencies: ["SoftPMTracking", "CTrackingProbe"],
       path: "Tests/Programs/TrackingProgram"),
-    .executableTarget(
-      name: "TrackingMeasurements",
-      dependencies: ["SoftPMTracking", "CSoftPMLinux", "CTrackingProbe"],
-      path: "Tests/Programs/TrackingMeasurements"),
     .testTarget(
       name: "SoftPMTypesTests",
       dependencies: [
@@ -113,9 +117,6 @@ let package = Package(
       name: "TypesReader", dependencies: ["TypesZoo"], path: "Tests/Programs/TypesReader"),
     .executableTarget(
       name: "TypesDeque", dependencies: ["Containers"], path: "Tests/Programs/TypesDeque"),
-    .executableTarget(
-      name: "TypesMeasurements", dependencies: ["SoftPMTypes"],
-      path: "Tests/Programs/TypesMeasurements"),
     .testTarget(
       name: "ContainersTests",
       dependencies: [

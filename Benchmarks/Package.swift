@@ -9,7 +9,17 @@ let package = Package(
   targets: [
     .executableTarget(
       name: "softpm-bench",
-      dependencies: [.product(name: "Containers", package: "softpm")])
+      dependencies: [
+        .product(name: "Containers", package: "softpm"),
+        .product(name: "SoftPMBenchmarking", package: "softpm"), "HeapWorkloads", "CSQLite",
+        "CLMDB",
+      ]),
+    // The heap's workloads in a program that has glibc's malloc: it must not link the library.
+    .executableTarget(name: "softpm-bench-glibc", dependencies: ["HeapWorkloads"]),
+    .target(name: "HeapWorkloads"),
+    .systemLibrary(
+      name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    .systemLibrary(name: "CLMDB", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"])]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -106,6 +106,9 @@ struct TidyTests {
     "Containers": ["SoftPMBase", "SoftPMStore", "SoftPMHeap", "SoftPMTracking", "SoftPMTypes"],
     "softpm": ["Containers"],
     "SoftPMTesting": ["SoftPMBase", "SoftPMStore"],
+    "SoftPMBenchmarking": [
+      "SoftPMBase", "SoftPMStore", "SoftPMHeap", "SoftPMTracking", "SoftPMTypes",
+    ],
   ]
 
   @Test("imports point down the layers only", arguments: product)

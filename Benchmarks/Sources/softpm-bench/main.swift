@@ -1,26 +1,80 @@
-// Measures the library from outside, as a program would use it.
+// Measures the library: its layers, and as a program would use it.
 //
-//   softpm-bench [points] [--smoke]
+//   softpm-bench [heap | types | tracking | store | points | restore | all] …
+//                [--smoke | --quick] [--json <file>]
 //
-// Every figure is a median of interleaved runs; beside it stands the raw floor of the same run:
-// as many bytes written to a file and flushed.
+// Contestants run in turn, A B A B; a table gives medians, the middle half of the samples, all of
+// them, the ratio to the first line, and what was counted; the end says which targets are met.
 
-import Containers
+import Foundation
+import HeapWorkloads
+import SoftPMBenchmarking
 
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+struct Invocation {
+  var size = BenchmarkSize.full
+  var subcommands: [String] = []
+  var json: String?
+
+  init(_ arguments: [String]) {
+    var rest = arguments[...]
+    while let word = rest.popFirst() {
+      switch word {
+      case "--smoke": size = .smoke
+      case "--quick": size = .quick
+      case "--json":
+        guard let file = rest.popFirst() else { Self.refuse("--json needs a file's name") }
+        json = file
+      case "all": subcommands += Self.known.map(\.name)
+      default:
+        guard Self.known.contains(where: { $0.name == word }) else {
+          let names = Self.known.map(\.name).joined(separator: ", ")
+          Self.refuse("there is no \"\(word)\"; there are: \(names), all, --smoke, --quick, --json")
+        }
+        subcommands.append(word)
+      }
+    }
+    if subcommands.isEmpty { subcommands = Self.known.map(\.name) }
+  }
+
+  static let known: [(name: String, run: @Sendable (BenchmarkReport) throws -> Void)] = [
+    ("heap", { try HeapBenchmark.run($0) }),
+    ("types", { try LayerBenchmarks.types($0) }),
+    ("tracking", { try LayerBenchmarks.tracking($0) }),
+    ("store", { try LayerBenchmarks.store($0, peers: [.sqlite, .lmdb]) }),
+    ("points", { try PointsBenchmark.run($0) }),
+    ("restore", { try RestoreBenchmark.run($0) }),
+  ]
+
+  static func refuse(_ message: String) -> Never {
+    FileHandle.standardError.write(Data("softpm-bench: \(message)\n".utf8))
+    exit(2)
+  }
+
+  func run() throws {
+    let report = BenchmarkReport(size: size)
+    for (name, run) in Self.known where subcommands.contains(name) {
+      do { try run(report) } catch { throw BenchmarkFailure("\(name): \(error)") }
+    }
+    report.finish()
+    print(report.text)
+    guard let json else { return }
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+    try encoder.encode(report).write(to: URL(filePath: json))
+  }
+}
 
 let arguments = Array(CommandLine.arguments.dropFirst())
-let isSmoke = arguments.contains("--smoke")
-let subcommands = arguments.filter { !$0.hasPrefix("--") }
-let known = ["points"]
-if let unknown = subcommands.first(where: { !known.contains($0) }) {
-  print(
-    "softpm-bench: there is no subcommand \"\(unknown)\"; there are: \(known.joined(separator: ", "))"
-  )
-  exit(2)
+if arguments.first == "heap-contestant" {
+  if arguments.last == "scope" {
+    try LayerBenchmarks.inArenaScope { serveHeapWorkloads() }
+  } else {
+    serveHeapWorkloads()
+  }
+  exit(0)
 }
-try PointsBenchmark(objects: isSmoke ? 2_000 : 200_000, rounds: isSmoke ? 3 : 15).run()
+do {
+  try Invocation(arguments).run()
+} catch {
+  Invocation.refuse("\(error)")
+}

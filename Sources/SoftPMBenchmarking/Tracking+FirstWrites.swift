@@ -1,0 +1,76 @@
+import CTrackingProbe
+import SoftPMBase
+import SoftPMTracking
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+extension LayerBenchmarks {
+  /// The first write to a page or granule after a collection, and its floors: the write itself,
+  /// the kernel's bare mechanism, a handler that only calls mprotect.
+  static func firstWrites(_ report: BenchmarkReport) throws {
+    let bytes = report.size.pick(smoke: 1 << 20, quick: 16 << 20, full: 64 << 20)
+    for granule in report.size.pick(
+      smoke: [16 << 10], quick: [4 << 10], full: [4, 16, 64].map { $0 << 10 })
+    {
+      for isSequential in [true, false] {
+        try firstWrites(report, bytes, granule: granule, isSequential: isSequential)
+      }
+    }
+  }
+
+  private static func firstWrites(
+    _ report: BenchmarkReport, _ bytes: Int, granule: Int, isSequential: Bool
+  ) throws {
+    let count = bytes / granule
+    let order = isSequential ? (0..<UInt32(count)).map { $0 } : shuffled(count)
+    let contest = Contest(
+      "first write, \(granule >> 10) KiB granules, \(isSequential ? "in order" : "at random")",
+      unit: .microseconds, clock: .processor)
+    func add(
+      _ name: String, on memory: MeasuredMemory, after rearm: @escaping () throws -> Void,
+      finally undo: @escaping () -> Void = {}
+    ) {
+      contest.add(name, operations: count) { lap in
+        try rearm()
+        defer { undo() }
+        lap.time { probe_touch_in_order(memory.base, order, count, granule, 2) }
+        return UInt64(memory.base.load(as: UInt8.self))
+      }
+    }
+    let plain = try MeasuredMemory(bytes)
+    let bare = try MeasuredMemory(bytes)
+    let kernelMemory = try MeasuredMemory(bytes)
+    let signalMemory = try MeasuredMemory(bytes)
+    let bareKernel = BareKernel(bare)
+    let (kernel, dirty) = try watching(kernelMemory, .kernel, granule: granule)
+    let (signal, _) = try watching(signalMemory, .signal, granule: granule)
+    add("floor: untracked", on: plain, after: {})
+    add("floor: bare kernel", on: bare, after: { bareKernel.collect() })
+    add("kernel tracker", on: kernelMemory, after: { try kernel.collectAndRearm(into: dirty) })
+    add(
+      "floor: bare handler", on: plain,
+      after: {
+        probe_raw_handler(1, granule)
+        mprotect(plain.base, bytes, PROT_READ)
+      },
+      finally: {
+        mprotect(plain.base, bytes, PROT_READ | PROT_WRITE)
+        probe_raw_handler(0, granule)
+      })
+    add("signal tracker", on: signalMemory, after: { try signal.collectAndRearm(into: dirty) })
+    let table = try contest.run(
+      rounds: report.size.rounds, warmUp: report.size.warmUp, in: report)
+    if granule == 4 << 10, let mine = table.median("kernel tracker"),
+      let floor = table.median("floor: bare kernel")
+    {
+      report.judge(
+        target: 0, "first write, kernel, \(isSequential ? "in order" : "random"), one page",
+        mine, atMost: 1.0, "µs")
+      report.judge(
+        target: 0, "    the same, over the bare mechanism", mine / floor, atMost: 1.05, "×")
+    }
+    withExtendedLifetime((kernel, signal)) {}
+  }
+}
