@@ -1,5 +1,5 @@
-// Thread caches: per thread and range a stack of free cells for each bin, so that most allocations
-// and frees take no lock, whoever allocated the cell.
+// Thread caches: per thread and range a stack of free cells for each bin, and one freed run, so that
+// most allocations and frees take no lock, whoever allocated the cell.
 //
 // 1. A cached cell's state byte has softpm_state_held, so it is no allocated cell to anyone, and
 //    its chunk counts it as taken.
@@ -36,6 +36,9 @@ static pthread_key_t exit_key;
 static bool has_exit_key;
 
 enum { cache_bytes = 16 << 10, pool_block_bytes = 16 * cache_bytes };
+
+// The longest run that a thread keeps: growing arrays free and take such runs in turn.
+static const size_t kept_run_bytes_most = 256 << 10;
 
 static softpm_cache *take_from_pool(void) {
   softpm_lock_take(&softpm_caches_lock);
@@ -88,6 +91,7 @@ static void bind(softpm_cache *cache, softpm_range *range) {
     cache->bins[bin].cells = cells;
     cells += limit;
   }
+  cache->run = 0;
   cache->class_lookup = softpm_class_lookup(range);
   cache->range = range;
 }
@@ -108,6 +112,8 @@ static void empty(softpm_cache *cache) {
   for (int bin = 0; bin < softpm_bin_count; bin++) {
     if (cache->bins[bin].count > 0) give_back(cache, bin, cache->bins[bin].count);
   }
+  if (cache->run != 0) softpm_range_put_back(range, cache->run);
+  cache->run = 0;
   softpm_range_return_if_empty(range);
   softpm_lock_give(&range->lock);
 }
@@ -218,13 +224,38 @@ static uintptr_t refill(softpm_cache *cache, int bin) {
   return start;
 }
 
+// The run that the cache keeps, if it has room for `bytes` and not for a chunk more.
+static uintptr_t take_kept_run(softpm_cache *cache, size_t bytes, bool is_raw) {
+  if (cache == NULL || cache->run == 0 || bytes > kept_run_bytes_most) return 0;
+  softpm_range *range = cache->range;
+  uintptr_t start = cache->run;
+  const softpm_chunk *chunk = &range->chunks[softpm_chunk_of(range, start)];
+  if (chunk->count != softpm_run_chunks(range, bytes) || chunk->is_raw != is_raw) return 0;
+  cache->run = 0;
+  softpm_state_set(softpm_state_at(range, start), softpm_state_large);
+  return start;
+}
+
+static bool keep_run(softpm_cache *cache, uintptr_t start) {
+  if (cache == NULL || cache->run != 0) return false;
+  softpm_range *range = cache->range;
+  const softpm_chunk *chunk = &range->chunks[softpm_chunk_of(range, start)];
+  if ((size_t)chunk->count << range->chunk_shift > kept_run_bytes_most) return false;
+  softpm_state_set(softpm_state_at(range, start), softpm_state_large | softpm_state_held);
+  cache->run = start;
+  return true;
+}
+
 static uintptr_t allocate_from(
     softpm_thread *thread, softpm_range *range, size_t bytes, size_t alignment, bool is_raw) {
   if (!atomic_load_explicit(&range->is_open, memory_order_relaxed)) return 0;
   if (alignment > softpm_chunk_lead(range)) return 0;
   int size_class = softpm_class_for(range, bytes, alignment);
-  softpm_cache *cache = size_class < 0 ? NULL : cache_for(thread, range);
-  if (cache != NULL) {
+  softpm_cache *cache = cache_for(thread, range);
+  if (size_class < 0) {
+    uintptr_t run = take_kept_run(cache, bytes, is_raw);
+    if (run != 0) return run;
+  } else if (cache != NULL) {
     int bin = size_class + (is_raw ? softpm_class_limit : 0);
     uint32_t count = cache->bins[bin].count;
     if (count > 0) {
@@ -256,9 +287,10 @@ void softpm_free_slowly(softpm_range *range, uintptr_t start) {
   softpm_state *at = softpm_state_at(range, start);
   uint8_t state = softpm_state_get(at);
   int bin = state - 1;
-  softpm_cache *cache = start % softpm_cell_alignment == 0 && bin >= 0 && bin < softpm_bin_count
-      ? cache_for(thread, range)
-      : NULL;
+  bool is_cell = start % softpm_cell_alignment == 0;
+  if (is_cell && state == softpm_state_large && keep_run(cache_for(thread, range), start)) return;
+  softpm_cache *cache =
+      is_cell && bin >= 0 && bin < softpm_bin_count ? cache_for(thread, range) : NULL;
   if (cache == NULL || cache->bins[bin].limit == 0) {
     softpm_range_free(range, start);
     return;

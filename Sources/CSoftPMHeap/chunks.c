@@ -102,7 +102,7 @@ void softpm_chunks_give_back(softpm_range *range, uint32_t first, uint32_t count
   range->dirty_free_bytes += (size_t)count * range->chunk_bytes;
   if (first < range->search_hint) range->search_hint = first;
   // Where pages are larger than chunks a chunk's memory cannot be given back alone.
-  if (range->chunk_bytes < (size_t)sysconf(_SC_PAGESIZE)) return;
+  if (range->chunk_bytes < softpm_ranges.page_bytes) return;
   size_t kept = (size_t)range->used_chunks * range->chunk_bytes / 8;
   if (range->dirty_free_bytes > (kept < kept_bytes_least ? kept_bytes_least : kept)) {
     give_all_to_system(range);
@@ -147,21 +147,45 @@ static size_t large_bytes(const softpm_range *range, const softpm_chunk *chunk) 
   return (size_t)chunk->count * range->chunk_bytes - softpm_chunk_lead(range);
 }
 
-void softpm_chunk_shape_get(softpm_range *range, uint32_t index, softpm_chunk_shape *result) {
+static bool shape_of(softpm_range *range, uint32_t index, softpm_chunk_shape *result) {
   *result = (softpm_chunk_shape){.kind = softpm_chunk_empty};
+  if (atomic_load(&range->is_returned) || index >= range->frontier) return false;
+  const softpm_chunk *chunk = &range->chunks[index];
+  result->kind = (softpm_chunk_kind)chunk->kind;
+  result->is_raw = chunk->is_raw;
+  if (chunk->kind == softpm_chunk_slab) result->cell_bytes = chunk->cell_bytes;
+  if (chunk->kind == softpm_chunk_continuation) result->head = chunk->count;
+  if (chunk->kind == softpm_chunk_large) {
+    result->chunk_count = chunk->count;
+    result->cell_bytes = large_bytes(range, chunk);
+  }
+  return true;
+}
+
+void softpm_chunk_shape_get(softpm_range *range, uint32_t index, softpm_chunk_shape *result) {
   softpm_lock_take(&range->lock);
-  if (!atomic_load(&range->is_returned) && index < range->frontier) {
-    const softpm_chunk *chunk = &range->chunks[index];
-    result->kind = (softpm_chunk_kind)chunk->kind;
-    result->is_raw = chunk->is_raw;
-    if (chunk->kind == softpm_chunk_slab) result->cell_bytes = chunk->cell_bytes;
-    if (chunk->kind == softpm_chunk_continuation) result->head = chunk->count;
-    if (chunk->kind == softpm_chunk_large) {
-      result->chunk_count = chunk->count;
-      result->cell_bytes = large_bytes(range, chunk);
-    }
+  shape_of(range, index, result);
+  softpm_lock_give(&range->lock);
+}
+
+size_t softpm_chunk_map(
+    softpm_range *range, uint32_t index, softpm_chunk_shape *shape, uint64_t *bits) {
+  memset(bits, 0, range->chunk_bytes / 1024 * sizeof *bits);
+  softpm_lock_take(&range->lock);
+  size_t found = 0;
+  const softpm_chunk *chunk = &range->chunks[index];
+  uint32_t cells = !shape_of(range, index, shape) ? 0
+      : shape->kind == softpm_chunk_slab ? chunk->count : shape->kind == softpm_chunk_large;
+  uint32_t lead = softpm_chunk_lead(range);
+  for (uint32_t cell = 0; cell < cells; cell++) {
+    uint32_t offset = lead + cell * chunk->cell_bytes;
+    uintptr_t start = softpm_chunk_start(range, index) + offset;
+    if (!softpm_state_is_allocated(softpm_state_get(softpm_state_at(range, start)))) continue;
+    bits[offset / 1024] |= (uint64_t)1 << (offset / 16 % 64);
+    found++;
   }
   softpm_lock_give(&range->lock);
+  return found;
 }
 
 static void measure_chunk(

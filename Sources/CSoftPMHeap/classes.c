@@ -62,6 +62,7 @@ static int first_holding(const class_table *table, size_t bytes) {
     return size_class == softpm_no_class ? -1 : size_class;
   }
   int low = 0, high = table->count;
+  if (bytes > table->bytes[high - 1]) return -1;
   while (low < high) {
     int middle = (low + high) / 2;
     if (table->bytes[middle] < bytes) low = middle + 1; else high = middle;

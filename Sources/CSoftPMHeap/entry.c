@@ -51,7 +51,7 @@ static inline __attribute__((always_inline)) void free_object(
     softpm_range *range, uintptr_t start) {
   softpm_hand_over(start);
   if (SOFTPM_HEAP_CHECKS) softpm_check_freed(range, start);
-  softpm_word_forget(range, start);
+  softpm_words_forget(range, start);
   softpm_cache *cache =
       softpm_this_thread.by_slot[atomic_load_explicit(&range->slot, memory_order_relaxed)];
   softpm_state *at = softpm_state_at(range, start);

@@ -10,6 +10,7 @@
 //   checks     │ the same, in builds with checks │
 //   free_map   │ one bit per chunk below the frontier that is empty │
 //   words      │ one word per 16 bytes of memory, for the layers above, once they ask │
+//   marks      │ one bit per 16 bytes, the same │
 //
 // 1. A state byte other than 0 stands only at the start of a cell that is allocated or held
 //    back; the cell's size follows from it or from its chunk.
@@ -70,6 +71,7 @@ enum {
 
 // Written by one thread while others read: relaxed atomics, which cost nothing.
 typedef _Atomic(uint8_t) softpm_state;
+typedef _Atomic(uint64_t) softpm_mark_bits;
 
 enum {
   softpm_nursery_slot = 0,
@@ -102,6 +104,7 @@ struct softpm_range {
   uintptr_t base;
   softpm_state *states;
   _Atomic(uint64_t *) words;      // one per 16 bytes; NULL until first asked for
+  _Atomic(softpm_mark_bits *) marks;  // one bit per 16 bytes; the same
   softpm_chunk *chunks;
   size_t bytes;
   uint32_t chunk_shift;
@@ -111,9 +114,9 @@ struct softpm_range {
   _Atomic(bool) is_returned;
   _Atomic(uint8_t) slot;          // which of a thread's caches; softpm_no_slot: none, lock
   uint8_t own_slot;
-  softpm_state *checks;           // like states; used by builds with checks (checks.h)
 
   _Alignas(64) softpm_lock lock;  // guards all below, and chunks
+  softpm_state *checks;           // like states; used by builds with checks (checks.h)
   bool is_closed;
   bool is_installing;
   uint32_t frontier;              // chunks from here on were never used
@@ -140,6 +143,7 @@ typedef struct softpm_registry {
   _Atomic(softpm_range *) *table;   // by granule
   softpm_lock lock;
   _Atomic(softpm_range *) first;
+  size_t page_bytes;                // the system's; asked for once
   _Atomic(uint32_t) closings;       // tells threads to empty their caches of closed ranges
 } softpm_registry;
 
@@ -171,8 +175,26 @@ static inline void softpm_state_set(softpm_state *state, uint8_t value) {
   atomic_store_explicit(state, value, memory_order_relaxed);
 }
 
-// Read before it is written: a page of words that nobody used stays without memory.
-static inline void softpm_word_forget(softpm_range *range, uintptr_t start) {
+// The bit of the cell that starts at `start`, within its word of `marks`.
+static inline uint64_t softpm_mark_bit(const softpm_range *range, uintptr_t start) {
+  return (uint64_t)1 << ((start - range->base) >> 4 & 63);
+}
+
+static inline softpm_mark_bits *softpm_marks_at(
+    const softpm_range *range, softpm_mark_bits *marks, uintptr_t start) {
+  return &marks[(start - range->base) >> 10];
+}
+
+// Read before they are written: a page of words or marks that nobody used stays without memory.
+static inline void softpm_words_forget(softpm_range *range, uintptr_t start) {
+  softpm_mark_bits *marks = atomic_load_explicit(&range->marks, memory_order_relaxed);
+  if (softpm_unlikely(marks != NULL)) {
+    softpm_mark_bits *at = softpm_marks_at(range, marks, start);
+    uint64_t bit = softpm_mark_bit(range, start);
+    if (atomic_load_explicit(at, memory_order_relaxed) & bit) {
+      atomic_fetch_and_explicit(at, ~bit, memory_order_relaxed);
+    }
+  }
   uint64_t *words = atomic_load_explicit(&range->words, memory_order_relaxed);
   if (softpm_likely(words == NULL)) return;
   uint64_t *word = &words[(start - range->base) >> 4];
@@ -195,6 +217,11 @@ static inline uintptr_t softpm_chunk_start(const softpm_range *range, uint32_t c
 static inline uint32_t softpm_chunk_lead(const softpm_range *range) {
   return range->chunk_bytes / 64;
 }
+
+// MARK: words.c
+
+// Under the range's lock, when nothing is left in it.
+softpm_hidden void softpm_words_return(softpm_range *range);
 
 // MARK: chunks.c, all under the range's lock
 
@@ -224,6 +251,12 @@ softpm_hidden int softpm_class_exactly(const softpm_range *range, size_t cell_by
 
 // MARK: slabs.c
 
+// How many chunks a run takes for one cell of so many bytes.
+static inline uint32_t softpm_run_chunks(const softpm_range *range, size_t bytes) {
+  size_t needed = bytes + softpm_chunk_lead(range) + range->chunk_bytes - 1;
+  return (uint32_t)(needed >> range->chunk_shift);
+}
+
 softpm_hidden uintptr_t softpm_range_allocate(
     softpm_range *range, size_t bytes, size_t alignment, bool is_raw);
 // Frees a cell under the lock, past all caches; traps on what is no allocated cell's start.
@@ -245,6 +278,7 @@ typedef struct softpm_cache {
   softpm_range *range;            // NULL: bound to none, and all bins are empty and without room
   const uint8_t *class_lookup;
   struct softpm_cache *next;      // in the pool
+  uintptr_t run;                  // a freed cell of several chunks, or 0
   struct {
     uint32_t count, limit;
     uintptr_t *cells;

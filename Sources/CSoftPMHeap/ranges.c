@@ -35,11 +35,7 @@ static const struct { uintptr_t start, end; } windows[] = {
 
 static size_t rounded_up(size_t bytes, size_t unit) { return (bytes + unit - 1) & ~(unit - 1); }
 
-static size_t page_bytes(void) {
-  static size_t bytes;
-  if (bytes == 0) bytes = (size_t)sysconf(_SC_PAGESIZE);
-  return bytes;
-}
+static size_t page_bytes(void) { return softpm_ranges.page_bytes; }
 
 static void *reserve_anywhere(size_t bytes) {
   void *start = mmap(
@@ -200,6 +196,7 @@ static void start_nursery(void) {
 }
 
 bool softpm_ranges_start(void) {
+  softpm_ranges.page_bytes = (size_t)sysconf(_SC_PAGESIZE);
   size_t entries = (size_t)1 << (softpm_address_bits - softpm_granule_shift);
   void *table = mmap(
       NULL, entries * sizeof *softpm_ranges.table, PROT_READ | PROT_WRITE,
@@ -231,6 +228,8 @@ softpm_range *softpm_range_reserve(uintptr_t home, size_t bytes, size_t chunk_by
 uintptr_t softpm_range_base(const softpm_range *range) { return range->base; }
 
 size_t softpm_range_bytes(const softpm_range *range) { return range->bytes; }
+
+size_t softpm_range_chunk_bytes(const softpm_range *range) { return range->chunk_bytes; }
 
 softpm_range *softpm_nursery_range(void) { return softpm_nursery; }
 
@@ -270,32 +269,6 @@ bool softpm_range_commit(softpm_range *range, uint32_t chunk_end) {
   return true;
 }
 
-static size_t words_bytes(const softpm_range *range) {
-  return range->bytes / softpm_cell_alignment * sizeof(uint64_t);
-}
-
-static uint64_t *map_words(softpm_range *range) {
-  softpm_lock_take(&range->lock);
-  uint64_t *words = atomic_load(&range->words);
-  if (words == NULL && !atomic_load(&range->is_returned)) {
-    void *start = mmap(
-        NULL, words_bytes(range), PROT_READ | PROT_WRITE,
-        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    words = start == MAP_FAILED ? NULL : start;
-    atomic_store(&range->words, words);
-  }
-  softpm_lock_give(&range->lock);
-  return words;
-}
-
-uint64_t *softpm_cell_word(uintptr_t start) {
-  softpm_range *range = softpm_range_of(start);
-  if (range == NULL) return NULL;
-  uint64_t *words = atomic_load(&range->words);
-  if (words == NULL) words = map_words(range);
-  return words == NULL ? NULL : &words[(start - range->base) >> 4];
-}
-
 // Under the range's lock.
 void softpm_range_return_if_empty(softpm_range *range) {
   if (!range->is_closed || range->used_chunks != 0 || atomic_load(&range->is_returned)) return;
@@ -311,8 +284,7 @@ void softpm_range_return_if_empty(softpm_range *range) {
   }
   munmap((void *)range->base, range->bytes);
   munmap(range->free_map, tables_bytes(range));
-  uint64_t *words = atomic_exchange(&range->words, NULL);
-  if (words != NULL) munmap(words, words_bytes(range));
+  softpm_words_return(range);
   if (range->quarantine != NULL) {
     munmap(range->quarantine, range->quarantine_capacity * sizeof *range->quarantine);
     range->quarantine = NULL;

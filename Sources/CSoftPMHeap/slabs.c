@@ -81,9 +81,8 @@ uint32_t softpm_range_take_cells(
 }
 
 static uintptr_t take_run(softpm_range *range, size_t bytes, bool is_raw) {
-  uint32_t lead = softpm_chunk_lead(range);
   if (bytes > range->bytes) return 0;
-  uint32_t count = (uint32_t)((bytes + lead + range->chunk_bytes - 1) >> range->chunk_shift);
+  uint32_t count = softpm_run_chunks(range, bytes);
   uint32_t first = softpm_chunks_take(range, count);
   if (first == 0) return 0;
   for (uint32_t index = first; index < first + count; index++) {
@@ -93,7 +92,7 @@ static uintptr_t take_run(softpm_range *range, size_t bytes, bool is_raw) {
   }
   range->chunks[first].kind = softpm_chunk_large;
   range->chunks[first].count = count;
-  uintptr_t start = softpm_chunk_start(range, first) + lead;
+  uintptr_t start = softpm_chunk_start(range, first) + softpm_chunk_lead(range);
   softpm_state_set(softpm_state_at(range, start), softpm_state_large);
   return start;
 }

@@ -15,6 +15,7 @@ softpm_range *softpm_range_reserve(uintptr_t home, size_t bytes, size_t chunk_by
 // Without a range nothing below can be reached.
 uintptr_t softpm_range_base(const softpm_range *range) { abort(); }
 size_t softpm_range_bytes(const softpm_range *range) { abort(); }
+size_t softpm_range_chunk_bytes(const softpm_range *range) { abort(); }
 softpm_range *softpm_nursery_range(void) { return NULL; }
 size_t softpm_range_alignment(void) { return SOFTPM_GRANULE; }
 void softpm_range_close(softpm_range *range) { abort(); }
@@ -28,6 +29,15 @@ uintptr_t softpm_cell_reserve(
 }
 void softpm_cell_release(uintptr_t start) { abort(); }
 uint64_t *softpm_cell_word(uintptr_t start) { return NULL; }
+softpm_mark softpm_cell_mark(uintptr_t start) { return softpm_mark_impossible; }
+bool softpm_cell_is_marked(uintptr_t start) { return false; }
+uintptr_t softpm_word_at(uintptr_t address) { return 0; }
+void softpm_cell_unmark(uintptr_t start) {}
+void softpm_chunk_unmark(softpm_range *range, uint32_t chunk) { abort(); }
+size_t softpm_chunk_map(
+    softpm_range *range, uint32_t chunk, softpm_chunk_shape *shape, uint64_t *bits) {
+  abort();
+}
 const char *softpm_range_check(softpm_range *range) { abort(); }
 bool softpm_heap_is_checking(void) { return false; }
 void softpm_quarantine_begin(softpm_range *range) { abort(); }

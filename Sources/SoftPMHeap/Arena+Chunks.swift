@@ -19,20 +19,11 @@ extension Arena {
   package func shape(of chunk: ChunkIndex) -> ChunkShape {
     var shape = softpm_chunk_shape()
     softpm_chunk_shape_get(range, chunk.rawValue, &shape)
-    switch shape.kind {
-    case softpm_chunk_slab:
-      return .slab(cellBytes: shape.cell_bytes, isRaw: shape.is_raw)
-    case softpm_chunk_large:
-      return .large(chunkCount: shape.chunk_count, isRaw: shape.is_raw)
-    case softpm_chunk_continuation:
-      return .continuation(of: ChunkIndex(shape.head))
-    default:
-      return .empty
-    }
+    return ChunkShape(shape)
   }
 
-  /// The byte offsets within the chunk of its allocated cells, ascending: one consistent picture,
-  /// also while other threads allocate.
+  /// The byte offsets within the chunk of its allocated cells, ascending; `CellMap` has them
+  /// together with the shape.
   package func allocatedCells(of chunk: ChunkIndex) -> [Int] {
     var capacity = 64
     while true {
@@ -88,5 +79,16 @@ extension Arena {
 
   private func corrupt(_ chunk: ChunkIndex, _ expected: String) -> ContainerError {
     .corrupt(at: nil, expected: "\(expected) in \(chunk)")
+  }
+}
+
+extension Arena.ChunkShape {
+  init(_ shape: softpm_chunk_shape) {
+    switch shape.kind {
+    case softpm_chunk_slab: self = .slab(cellBytes: shape.cell_bytes, isRaw: shape.is_raw)
+    case softpm_chunk_large: self = .large(chunkCount: shape.chunk_count, isRaw: shape.is_raw)
+    case softpm_chunk_continuation: self = .continuation(of: ChunkIndex(shape.head))
+    default: self = .empty
+    }
   }
 }

@@ -10,25 +10,30 @@ package enum HeapSupport {
   /// Throws `.unsupportedPlatform`, with what to do about it, unless the runtime's calls of
   /// `malloc` were seen to arrive here and are told from all others.
   package static func require() throws(ContainerError) {
+    let name = softpm_heap_foreign_entry().map { String(cString: $0) }
+    if let error = refusal(softpm_heap_support(), foreignEntry: name) { throw error }
+  }
+
+  /// What a program is told where the heap has found that it cannot serve; nil where it can.
+  static func refusal(_ support: softpm_support, foreignEntry: String?) -> ContainerError? {
     let reason: String
-    switch softpm_heap_support() {
+    switch support {
     case softpm_support_full:
-      return
+      return nil
     case softpm_support_other_platform:
       reason = "Containers need 64-bit Linux with glibc. Run the program there."
     case softpm_support_no_runtime:
       reason = "The Swift runtime has no `swift_slowAlloc`. Use Swift 6.3."
     case softpm_support_not_interposed:
-      let name = softpm_heap_foreign_entry().map { String(cString: $0) } ?? "malloc"
       reason =
-        "The process's `\(name)` is not this library's. Link the library into the executable "
+        "The process's `\(foreignEntry ?? "malloc")` is not this library's. Link the library into the executable "
         + "itself, not into a plug-in, and link no other replacement of malloc."
     case softpm_support_no_address_space:
       reason = "The process may not reserve address space. Raise its limit (`ulimit -v unlimited`)."
     default:
       reason = "This Swift runtime allocates objects in a way that is not known. Use Swift 6.3."
     }
-    throw ContainerError(code: .unsupportedPlatform, message: reason)
+    return ContainerError(code: .unsupportedPlatform, message: reason)
   }
 }
 

@@ -1,6 +1,6 @@
 // Helpers of the tests: where things lie.
 
-import Glibc
+import Foundation
 import SoftPMBase
 import SoftPMHeap
 
@@ -44,3 +44,6 @@ func usableSize(of start: UnsafeMutableRawPointer) -> Int {
 
 /// Whether the tests were built with `--sanitize thread`.
 let isThreadSanitized = dlsym(nil, "__tsan_init") != nil
+
+/// Whether the deep sizes are asked for.
+let isDeep = ProcessInfo.processInfo.environment["SOFTPM_TEST_DEEP"] != nil

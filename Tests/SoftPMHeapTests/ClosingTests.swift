@@ -8,6 +8,10 @@ private final class Node {
   init(_ value: Int) { self.value = value }
 }
 
+private final class Other<Value> {
+  var value: Value?
+}
+
 @Suite struct ClosingTests {
   @Test("objects outlive their arena, and its addresses return with the last of them")
   func liveObjects() throws {
@@ -33,6 +37,67 @@ private final class Node {
     let third = try Arena.reserve(
       home: home, addressSpace: .mebibytes(64), chunkSize: .kibibytes(16))
     #expect(third.isAtHome)
+  }
+
+  @Test("a closed arena tells what holds it, by type")
+  func holdings() throws {
+    try warmUp { [AnyObject](arrayLiteral: Node(0), Other<Int>()) }
+    let arena = try makeArena()
+    #expect(Heap.holdings(ofClosedArenaAt: arena.base).isEmpty, "it is not closed")
+    var nodes = arena.inScope { (0..<100).map { Node($0) } }
+    let others = arena.inScope { (0..<10).map { _ in Other<Int>() } }
+    let raw = arena.inScope { UnsafeMutablePointer<Int>.allocate(capacity: 1000) }
+    arena.close()
+    var found: [String: ArenaHolding] = [:]
+    for holding in Heap.holdings(ofClosedArenaAt: arena.base) { found[holding.kind] = holding }
+    let node = try #require(found.first { $0.key.contains("Node") }?.value)
+    #expect(node.cells == 100 && node.bytes.rawValue >= 100 * MemoryLayout<Int>.size * 3)
+    #expect(found.first { $0.key.contains("Other<Swift.Int>") }?.value.cells == 10)
+    #expect(found["memory that is no object's"]?.cells == 1)
+    #expect(found.values.reduce(0) { $0 + $1.cells } == arena.statistics.liveCells)
+    let bytes = found.values.reduce(0) { $0 + $1.bytes.rawValue }
+    #expect(bytes == arena.statistics.liveBytes.rawValue)
+    nodes.removeAll()
+    let left = Heap.holdings(ofClosedArenaAt: arena.base)
+    #expect(!left.contains { $0.kind.contains("Node>") || $0.kind.hasSuffix("Node") })
+    raw.deallocate()
+    withExtendedLifetime(others) {}
+  }
+
+  @Test("a sleeping thread keeps a closed arena's addresses, few chunks of it, and not for ever")
+  func sleepingThread() throws {
+    let arena = try makeArena()
+    let begin = DispatchSemaphore(value: 0)
+    let freed = DispatchSemaphore(value: 0)
+    let wake = DispatchSemaphore(value: 0)
+    let woken = DispatchSemaphore(value: 0)
+    try warmUp { (0..<10).map { Node($0) } }
+    nonisolated(unsafe) var nodes = arena.inScope { (0..<10_000).map { Node($0) } }
+    nonisolated(unsafe) var waiting = true
+    Thread.detachNewThread {
+      begin.wait()
+      nodes.removeAll()
+      freed.signal()
+      // Asleep, as far as the heap can see.
+      wake.wait()
+      // The next slow path: a size that this thread has not used.
+      withExtendedLifetime((0..<200).map { _ in [UInt8](repeating: 0, count: opaque(3_000)) }) {}
+      waiting = false
+      woken.signal()
+    }
+    begin.signal()
+    freed.wait()
+    arena.close()
+    let statistics = arena.statistics
+    #expect(!statistics.isReturned && statistics.liveCells == 0)
+    // At most 64 cells of one size and one run, each in a chunk of its own at worst.
+    #expect((1...65).contains(statistics.heldCells), "\(statistics)")
+    #expect(statistics.usedChunks <= 65)
+    #expect(Heap.closedArenas.contains { $0.base == arena.base })
+    #expect(Heap.holdings(ofClosedArenaAt: arena.base).isEmpty)
+    wake.signal()
+    woken.wait()
+    #expect(!waiting && arena.statistics.isReturned)
   }
 
   @Test("an ambient arena that was closed serves nobody")

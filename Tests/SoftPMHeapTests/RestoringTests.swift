@@ -78,7 +78,8 @@ private final class Node {
     #expect(memory.allSatisfy { $0 == 0 })
     memory.update(repeating: 1)
     arena.releaseCell(arena.base + 300 * 16_384 + 256)
-    #expect(arena.statistics.usedChunks == 0)
+    // This thread may keep the run for its next large object.
+    #expect(arena.statistics.liveCells == 0 && [0, 4].contains(arena.statistics.usedChunks))
   }
 
   @Test(

@@ -115,7 +115,6 @@ private final class Exchange: @unchecked Sendable {
   }
 }
 
-private let isDeep = ProcessInfo.processInfo.environment["SOFTPM_TEST_DEEP"] != nil
 private let seed =
   ProcessInfo.processInfo.environment["SOFTPM_SEED"].flatMap { UInt64($0) }
   ?? UInt64.random(in: 0...UInt64.max)

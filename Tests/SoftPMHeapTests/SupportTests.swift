@@ -1,12 +1,33 @@
+import CSoftPMHeap
 import Foundation
 import SoftPMBase
-import SoftPMHeap
 import Testing
+
+@testable import SoftPMHeap
 
 @Suite struct SupportTests {
   @Test("this process is supported")
   func support() throws {
     try HeapSupport.require()
+  }
+
+  @Test("whatever makes the heap unusable is refused as an unsupported platform, with a remedy")
+  func refusals() throws {
+    let remedies: [(softpm_support, String)] = [
+      (softpm_support_other_platform, "Run the program there"),
+      (softpm_support_no_runtime, "Use Swift"),
+      (softpm_support_not_interposed, "link no other replacement of malloc"),
+      (softpm_support_unknown_runtime, "Use Swift"),
+      (softpm_support_no_address_space, "ulimit"),
+    ]
+    for (support, remedy) in remedies {
+      let error = try #require(HeapSupport.refusal(support, foreignEntry: "calloc"))
+      #expect(error.code == .unsupportedPlatform)
+      #expect(error.message.contains(remedy), "\(error.message)")
+    }
+    let error = HeapSupport.refusal(softpm_support_not_interposed, foreignEntry: "calloc")
+    #expect(error?.message.contains("`calloc`") == true)
+    #expect(HeapSupport.refusal(softpm_support_full, foreignEntry: nil) == nil)
   }
 
   @Test("sizes that no arena can have are refused")

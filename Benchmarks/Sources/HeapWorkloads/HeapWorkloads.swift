@@ -38,10 +38,11 @@ public struct HeapWorkload: Sendable {
     .init(name: "replace one of 1,000", operations: 300_000) { churn($0, live: 1_000) },
     .init(name: "replace one of 200,000", operations: 300_000) { churn($0, live: 200_000) },
     .init(name: "array of 8, grown", operations: 50_000, run: arrays),
-    .init(name: "array of 64 KiB", operations: 3_000) { largeArrays($0, elements: 8_192) },
-    .init(name: "array of 1 MiB", operations: 100) { largeArrays($0, elements: 131_072) },
+    .init(name: "array of 64 KiB", operations: 20_000) { largeArrays($0, elements: 8_192) },
+    .init(name: "array of 1 MiB", operations: 1_000) { largeArrays($0, elements: 131_072) },
     .init(name: "string, grown", operations: 50_000, run: strings),
-    .init(name: "dictionary of 40, grown", operations: 5_000, run: dictionaries),
+    .init(name: "dictionary of 40, grown", operations: 15_000, run: dictionaries),
+    .init(name: "replace one of 500 dictionaries", operations: 15_000, run: liveDictionaries),
     .init(name: "one thread makes, another frees", operations: 300_000) { storm($0 / 100, 100) },
   ]
 }
@@ -109,6 +110,20 @@ func largeArrays(_ count: Int, elements: Int) -> Int {
     var dictionary: [Int: Int] = [:]
     for key in 0..<40 { dictionary[key] = index }
     sum &+= dictionary[7] ?? 0
+  }
+  return sum
+}
+
+/// A dictionary's hashes follow from its address, so a few addresses used again and again are fast
+/// or slow by luck; here they vary.
+@Sendable func liveDictionaries(_ count: Int) -> Int {
+  var live = [[Int: Int]](repeating: [:], count: 500)
+  var sum = 0
+  for index in 0..<count {
+    var dictionary: [Int: Int] = [:]
+    for key in 0..<40 { dictionary[key] = index }
+    sum &+= dictionary[7] ?? 0
+    live[index &* 7919 % 500] = dictionary
   }
   return sum
 }

@@ -47,6 +47,7 @@ size_t softpm_range_alignment(void);
 // Where the objects of no arena lie; NULL where it could not be reserved.
 softpm_range *softpm_nursery_range(void);
 size_t softpm_range_bytes(const softpm_range *range);
+size_t softpm_range_chunk_bytes(const softpm_range *range);
 // No more allocation. The range is returned when its last cell is freed, perhaps at once.
 void softpm_range_close(softpm_range *range);
 // Whether the addresses have been returned to the system.
@@ -89,9 +90,27 @@ void softpm_cell_release(uintptr_t start);
 // cell is not ours or there is no memory.
 uint64_t *softpm_cell_word(uintptr_t start);
 
+// A mark for the layers above, one bit, kept apart from the cell: absent when the cell is allocated
+// and absent again once it is freed. Setting and clearing take no lock and may be done by several
+// threads.
+typedef enum softpm_mark {
+  softpm_mark_new = 0,         // it was not marked before
+  softpm_mark_present,
+  softpm_mark_impossible,      // not ours, or no memory
+} softpm_mark;
+
+softpm_mark softpm_cell_mark(uintptr_t start);
+bool softpm_cell_is_marked(uintptr_t start);
+void softpm_cell_unmark(uintptr_t start);
+// Clears the marks of all cells that start in a chunk: reads 1/128 of its size.
+void softpm_chunk_unmark(softpm_range *range, uint32_t chunk);
+
 // Cells freed from now on are not used again until the quarantine ends; quarantines nest.
 void softpm_quarantine_begin(softpm_range *range);
 void softpm_quarantine_end(softpm_range *range);
+
+// The word at an address, read through the kernel: 0 where no memory is.
+uintptr_t softpm_word_at(uintptr_t address);
 
 // MARK: Invariants
 
@@ -124,6 +143,15 @@ void softpm_chunk_shape_get(softpm_range *range, uint32_t chunk, softpm_chunk_sh
 // as many as fit. One consistent picture of the chunk, also while other threads allocate.
 size_t softpm_chunk_cells(
     softpm_range *range, uint32_t chunk, uint32_t *offsets, size_t capacity);
+
+// The chunk's shape and, as bits, where its allocated cells start: bit n of word m for the cell that
+// is 16 × (64m + n) bytes into the chunk. `bits` has chunk_bytes/1024 words. Returns how many cells.
+//
+// Shape and bits are of one moment, and no chunk changes its shape meanwhile. Other threads may
+// allocate and free in the chunk: cells that were allocated throughout the call are in the map,
+// those that were free throughout are not, and all others may be.
+size_t softpm_chunk_map(
+    softpm_range *range, uint32_t chunk, softpm_chunk_shape *shape, uint64_t *bits);
 
 // While a range is being restored: gives an empty chunk a shape with these cells allocated.
 softpm_result softpm_chunk_install(
