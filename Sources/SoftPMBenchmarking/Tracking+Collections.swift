@@ -83,7 +83,7 @@ extension LayerBenchmarks {
     let rounds = report.size.pick(smoke: 8, quick: 300, full: 1000)
     let variants: [(String, MeasuredMemory.Pages, Int)] = [
       ("small pages", .small, 0), ("huge pages, never gathered", .huge, 0),
-      ("huge pages, gathered", .huge, 16),
+      ("huge pages, 16 gathered a point", .huge, 16),
     ]
     for (name, pages, gathering) in variants {
       try cold(report, name, pages, bytes, rounds, gathering: gathering)
@@ -118,7 +118,7 @@ extension LayerBenchmarks {
       times[2].append((gathered - collected) / 1_000)
     }
     let rows = [
-      ("write", times[0]), ("collect", times[1]), ("gather", times[2]),
+      ("write", times[0]), ("collect", times[1]), ("gather, beside the program", times[2]),
       ("collect, first ten", Array(times[1].prefix(10))),
       ("collect, last quarter", Array(times[1].suffix(max(1, rounds / 4)))),
     ].map { name, values in
@@ -133,7 +133,7 @@ extension LayerBenchmarks {
         durability: .memory, clock: .processor, rows: rows))
     if gathering > 0, let collect = table.median("collect, last quarter") {
       report.judge(
-        target: 0, "collect 16 scattered writes, cold 4 GiB, steady state", collect, atMost: 300,
+        target: 0, "collect 16 scattered writes, cold 4 GiB, last quarter", collect, atMost: 300,
         "µs")
     }
   }

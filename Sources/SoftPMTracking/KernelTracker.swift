@@ -15,6 +15,7 @@
 import CSoftPMFault
 import CSoftPMLinux
 import SoftPMBase
+import Synchronization
 
 #if canImport(Glibc)
   import Glibc
@@ -26,12 +27,14 @@ import SoftPMBase
 ///
 /// A first write costs 0.8 µs, system calls may write into watched memory, mappings are never
 /// split, and no privilege is needed.
-package final class KernelTracker: WriteTracker, @unchecked Sendable {
+package final class KernelTracker: WatchingTracker, @unchecked Sendable {
   let kernel: KernelInterface
-  var watches = WatchList(softpm_table_kernel)
-  var collected = TrackerStatistics()
-  /// Where the search for cold blocks goes on.
+  package let watches = WatchList(softpm_table_kernel)
+  package var collected = TrackerStatistics()
+  /// Where the search for cold blocks goes on; under the table's lock.
   var nextBlock = 0
+  /// Held while a block is at work; before the table's lock.
+  let gathering = Mutex(())
 
   package init() throws(ContainerError) {
     try requireSameProcess()
@@ -57,12 +60,9 @@ package final class KernelTracker: WriteTracker, @unchecked Sendable {
   }
 
   package func reserve(_ range: AddressRange, granule: ByteCount) throws(ContainerError) {
-    try requireSameProcess()
-    try requireAligned(range, granule: granule)
-    softpm_table_lock(watches.table)
-    defer { softpm_table_unlock(watches.table) }
-    try register(range)
-    try watches.open(range, granule: ByteCount(pageBytes))
+    try reserve(range, unit: ByteCount(pageBytes), granule: granule) {
+      () throws(ContainerError) in try register(range)
+    }
   }
 
   private func register(_ range: AddressRange) throws(ContainerError) {
@@ -72,47 +72,29 @@ package final class KernelTracker: WriteTracker, @unchecked Sendable {
     }
   }
 
-  package func watch(_ range: AddressRange) throws(ContainerError) {
-    try requireSameProcess()
-    try watches.locked { () throws(ContainerError) in _ = try watches.add(range) }
-  }
-
-  package func unwatch(_ range: AddressRange) {
-    watches.locked { watches.remove(range) }
-  }
-
-  package func collectAndRearm(into dirty: DirtySet) throws(ContainerError) {
-    try requireSameProcess()
-    dirty.removeAll()
-    try watches.locked { () throws(ContainerError) in
-      do throws(ContainerError) {
-        try watches.eachWatch { (watch) throws(ContainerError) in
-          try scan(watch)
-          let result = softpm_watch_take(watch, &dirty.storage)
-          guard result == 0 else {
-            throw .system(-result, doing: "Listing the written pages")
-          }
+  package func collectLocked(into dirty: DirtySet) throws(ContainerError) {
+    do throws(ContainerError) {
+      try watches.eachWatch { (watch) throws(ContainerError) in
+        try scan(watch)
+        let result = softpm_watch_take(watch, &dirty.storage)
+        guard result == 0 else {
+          throw .system(-result, doing: "Listing the written pages")
         }
-      } catch {
-        softpm_watches_give_back(watches.first, &dirty.storage)
-        throw error
       }
-      collected.collections += 1
-      collected.reportedBytes += dirty.byteCount
+    } catch {
+      softpm_watches_give_back(watches.first, &dirty.storage)
+      throw error
     }
   }
 
-  package func mark(_ range: AddressRange) {
-    watches.locked { watches.mark(range) }
-  }
-
-  package func markForEveryTracker(_ range: AddressRange) {
-    watches.locked { watches.markForEveryTracker(range) }
-  }
-
   package func stop() {
-    // In a fork the descriptor is the parent's: unregistering would end the parent's tracking.
+    // In a fork the descriptor is the parent's: unregistering would end the parent's tracking. And
+    // who gathered when it forked is not there to be waited for.
     let isOurs = !softpm_process_was_forked()
+    if isOurs { gathering.withLock { _ in stop(isOurs: true) } } else { stop(isOurs: false) }
+  }
+
+  private func stop(isOurs: Bool) {
     softpm_table_lock(watches.table)
     watches.eachWatch { watch in
       let region = watch.pointee.region.pointee
@@ -122,10 +104,6 @@ package final class KernelTracker: WriteTracker, @unchecked Sendable {
     }
     watches.closeAll()
     softpm_table_unlock(watches.table)
-  }
-
-  package var statistics: TrackerStatistics {
-    watches.locked { collected }
   }
 }
 
@@ -139,6 +117,7 @@ extension KernelTracker {
 
   /// Puts what was written in the watched pages into `pending` of every watch on the region.
   private func scan(_ watch: WatchList.Watch) throws(ContainerError) {
+    reportBlockAtWork(in: watch.pointee.region)
     let region = watch.pointee.region.pointee
     var from = 0
     var to = 0

@@ -7,9 +7,9 @@ import SoftPMBase
 ///
 /// Works on every kernel. A first write costs 5 to 7 µs, and system calls that write into protected
 /// memory fail with EFAULT (see `prepareForSystemCall`).
-package final class SignalTracker: WriteTracker, @unchecked Sendable {
-  private var watches = WatchList(softpm_table_signal)
-  private var collected = TrackerStatistics()
+package final class SignalTracker: WatchingTracker, @unchecked Sendable {
+  package let watches = WatchList(softpm_table_signal)
+  package var collected = TrackerStatistics()
   private let reason: String
 
   package convenience init() throws(ContainerError) {
@@ -38,54 +38,18 @@ package final class SignalTracker: WriteTracker, @unchecked Sendable {
   }
 
   package func reserve(_ range: AddressRange, granule: ByteCount) throws(ContainerError) {
-    try requireSameProcess()
-    try requireAligned(range, granule: granule)
-    softpm_table_lock(watches.table)
-    defer { softpm_table_unlock(watches.table) }
-    try watches.open(range, granule: granule)
+    try reserve(range, unit: granule, granule: granule)
   }
 
-  package func watch(_ range: AddressRange) throws(ContainerError) {
-    try requireSameProcess()
-    try watches.locked { () throws(ContainerError) in _ = try watches.add(range) }
-  }
-
-  package func unwatch(_ range: AddressRange) {
-    watches.locked { watches.remove(range) }
-  }
-
-  package func collectAndRearm(into dirty: DirtySet) throws(ContainerError) {
-    try requireSameProcess()
-    dirty.removeAll()
-    try watches.locked { () throws(ContainerError) in
-      try watches.eachWatch { (watch) throws(ContainerError) in
-        let result = softpm_watch_take(watch, &dirty.storage)
-        guard result == 0 else {
-          softpm_watches_give_back(watches.first, &dirty.storage)
-          throw .system(-result, doing: "Listing the written pages")
-        }
-        softpm_fault_guard(watch, &dirty.storage)
+  package func collectLocked(into dirty: DirtySet) throws(ContainerError) {
+    try watches.eachWatch { (watch) throws(ContainerError) in
+      let result = softpm_watch_take(watch, &dirty.storage)
+      guard result == 0 else {
+        softpm_watches_give_back(watches.first, &dirty.storage)
+        throw .system(-result, doing: "Listing the written pages")
       }
-      collected.collections += 1
-      collected.reportedBytes += dirty.byteCount
+      softpm_fault_guard(watch, &dirty.storage)
     }
-  }
-
-  package func mark(_ range: AddressRange) {
-    watches.locked { watches.mark(range) }
-  }
-
-  package func markForEveryTracker(_ range: AddressRange) {
-    watches.locked { watches.markForEveryTracker(range) }
-  }
-
-  /// Protection costs by the mapping, not by the page: memory in huge pages gains nothing here.
-  package func adviseCold(_ range: AddressRange) {}
-
-  package func stop() {
-    softpm_table_lock(watches.table)
-    watches.closeAll()
-    softpm_table_unlock(watches.table)
   }
 
   package var statistics: TrackerStatistics {

@@ -4,7 +4,7 @@ import CSoftPMFault
 import SoftPMBase
 
 /// One tracker's watches. The tracker holds the table's lock around every use.
-struct WatchList {
+package final class WatchList {
   typealias Watch = UnsafeMutablePointer<softpm_watch>
 
   let table: OpaquePointer
@@ -23,7 +23,7 @@ struct WatchList {
     return try body()
   }
 
-  mutating func open(_ range: AddressRange, granule: ByteCount) throws(ContainerError) {
+  func open(_ range: AddressRange, granule: ByteCount) throws(ContainerError) {
     if let present = softpm_watch_holding(first, range.start, range.end),
       present.pointee.region.pointee.start == range.start,
       present.pointee.region.pointee.end == range.end
@@ -76,7 +76,7 @@ struct WatchList {
     }
   }
 
-  mutating func closeAll() {
+  func closeAll() {
     softpm_watch_close_all(&first)
   }
 }

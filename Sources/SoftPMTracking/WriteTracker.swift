@@ -54,10 +54,9 @@ package protocol WriteTracker: AnyObject, Sendable {
   /// Brings up to `most` blocks of 2 MiB that were not written for so many collections back to
   /// memory that is cheap to watch; returns how many. Only what `adviseCold` named is thought of.
   ///
-  /// To be called under the container's lock, after `collectAndRearm`: what is written to such a
-  /// block while it is at work is not seen, reference counts excepted, which no image has. A block
-  /// takes a third of a millisecond and saves up to 0.8 µs of each later collection, so ask for few,
-  /// unwritten for some hundred collections (docs/tracking.md has the figures).
+  /// Best called outside of all locks, such as while a point's images are made: a block takes some
+  /// 0.7 ms, and writers, collections and other calls may go on meanwhile. A write that meets a
+  /// block at work makes all of it count as written.
   func gatherCold(atMost most: Int, unwrittenFor collections: Int) -> Int
 
   /// Ends all watching. Calling it again does nothing.

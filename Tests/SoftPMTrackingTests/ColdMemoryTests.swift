@@ -1,6 +1,6 @@
 import CSoftPMLinux
 import CTrackingProbe
-import Glibc
+import Foundation
 import SoftPMBase
 import Testing
 
@@ -100,4 +100,74 @@ struct ColdMemoryTests {
     try tracker.collectAndRearm(into: dirty)
     #expect(dirty.contains(blocks.range.start + UInt(65 * pageBytes)))
   }
+
+  /// Writers, collections and gathering at the same time: a copy brought up to date only where a
+  /// collection reports must end up equal, round for round.
+  @Test(
+    "no write is lost while blocks are gathered beside the writers", .enabled(if: hasHugePages))
+  func gatheringBesideWriters() throws {
+    let (blocks, tracker, dirty) = try filled(4)
+    let bytes = blocks.range.byteCount
+    let copy = mapMemory(byteCount: bytes)!
+    defer { unmapMemory(copy, byteCount: bytes) }
+    func collect() throws {
+      try tracker.collectAndRearm(into: dirty)
+      dirty.forEachRun { run in
+        let offset = Int(run.start - blocks.range.start)
+        probe_copy(copy + offset, blocks.base + offset, run.byteCount)
+      }
+    }
+    tracker.mark(blocks.range)
+    try collect()
+    let stop = DispatchSemaphore(value: 0)
+    let stopped = DispatchSemaphore(value: 0)
+    nonisolated(unsafe) let gatherer = tracker
+    Thread.detachNewThread {
+      while stop.wait(timeout: .now()) == .timedOut {
+        _ = gatherer.gatherCold(atMost: 1, unwrittenFor: 0)
+      }
+      stopped.signal()
+    }
+    for round in 0..<(isDeep ? 4_000 : 300) {
+      let writers = (0..<2).map {
+        probe_writer_start(blocks.base, bytes, $0, 20, UInt64(round * 2 + $0 + 1))
+      }
+      if round % 2 == 0 { try collect() }
+      for writer in writers { probe_writer_join(writer) }
+      try collect()
+      let lost = probe_first_difference(blocks.base, copy, bytes)
+      #expect(lost == bytes, "round \(round): a write at \(lost) was lost")
+      if lost != bytes { break }
+    }
+    stop.signal()
+    stopped.wait()
+    #expect(tracker.statistics.gatheredBlocks > 0)
+  }
+
+  @Test("stopping waits for a block at work", .enabled(if: hasHugePages))
+  func stopping() throws {
+    for _ in 0..<10 {
+      let (blocks, tracker, _) = try filled(4)
+      for index in 0..<4 { blocks.base.storeBytes(of: 3, toByteOffset: index << 21, as: Int.self) }
+      let dirty = try DirtySet()
+      try tracker.collectAndRearm(into: dirty)
+      let started = DispatchSemaphore(value: 0)
+      let ended = DispatchSemaphore(value: 0)
+      Thread.detachNewThread {
+        started.signal()
+        _ = tracker.gatherCold(atMost: 4, unwrittenFor: 0)
+        ended.signal()
+      }
+      started.wait()
+      tracker.stop()
+      // From here on the memory may go, whatever the other thread still does.
+      munmap(blocks.base, 4 * Self.block)
+      ended.wait()
+      mmap(
+        blocks.base, 4 * Self.block, PROT_READ | PROT_WRITE,
+        MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0)
+    }
+  }
 }
+
+private let isDeep = getenv("SOFTPM_TEST_DEEP") != nil

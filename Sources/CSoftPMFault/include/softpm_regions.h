@@ -35,6 +35,11 @@ typedef struct softpm_region {
   struct softpm_freeze *freezes;
   // Only where the table handles faults: the granules that are write-protected now.
   softpm_granules guarded;
+  // A block of 2 MiB whose writes nobody sees at the moment, because it is being made a huge page;
+  // 0 for none. A collection reports all of it.
+  uintptr_t block_at_work;
+  // How often one of the watches was collected.
+  uint64_t collections;
   // What libsigsegv's dispatcher knows the region by.
   void *ticket;
 } softpm_region;
