@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Tests the heap and the tracking layer, which run under everybody's feet, in the ways that the
-# whole package would take too long for: optimised, and under the sanitizers. Then proves the heap
-# in programs built in every way that it is to work in, and in some in which it must refuse.
-# usage: test-layers.sh [release|thread|address|proof …]    all, where none is named
+# whole package would take too long for: optimised, under the sanitizers, and where userfaultfd is
+# forbidden. Then proves the heap in programs built in every way that it is to work in, and in some
+# in which it must refuse. SOFTPM_TEST_DEEP=1 makes the tests larger, as everywhere.
+# usage: test-layers.sh [release|filtered|thread|address|proof …]    all, where none is named
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -44,19 +45,32 @@ let package = Package(
 END
 
 run() {
-  printf '\n== heap and tracking, %s\n' "$1"
+  printf '\n== %s\n' "$1"
   shift
   # What passed is not worth a line; the status is that of the tests.
   swift test --package-path "$folder" -j "${JOBS:-2}" "$@" 2>&1 |
     { grep -vE '^(◇|↳)|✔ Test "|^\[|Compiling|Build|^Test Suite|Executed 0 tests' || true; }
 }
 
-for way in "${@:-release thread address proof}"; do
+# Optimised, in a seccomp filter that forbids userfaultfd, as many containers of Docker's have.
+filtered() {
+  printf '\n== tracking, where userfaultfd is forbidden\n'
+  swift build --package-path "$folder" -j "${JOBS:-2}" -c release -Xswiftc -enable-testing \
+    --build-tests >/dev/null
+  local built=$folder/.build/release
+  SOFTPM_TEST_FILTERED=1 "$built/TrackingProgram" forbidden run \
+    "$built/layersPackageTests.xctest" --testing-library swift-testing \
+    --filter SoftPMTrackingTests --skip ProgramTests 2>&1 |
+    sed 's/\x1b\[[0-9;]*m//g' | { grep -vE '^(◇|↳)|✔ Test "' || true; }
+}
+
+for way in "${@:-release filtered thread address proof}"; do
   for name in $way; do
     case $name in
-      release) run optimised -c release -Xswiftc -enable-testing ;;
-      thread) run "under ThreadSanitizer" --sanitize thread ;;
-      address) run "under AddressSanitizer" --sanitize address ;;
+      release) run "the heap, optimised" --filter SoftPMHeapTests -c release -Xswiftc -enable-testing ;;
+      filtered) filtered ;;
+      thread) run "heap and tracking under ThreadSanitizer" --sanitize thread ;;
+      address) run "heap and tracking under AddressSanitizer" --sanitize address ;;
       proof)
         printf '\n== the heap in programs of many kinds\n'
         "$root/Tests/Programs/HeapProof/run" "$folder/proof" 3000

@@ -1,6 +1,7 @@
 // Behaviours of the tracking layer that need a process of their own: crashes, forks, filters.
 //
 //     TrackingProgram [forbidden] <verb> <automatic|kernel|signal|everythingDirty>
+//     TrackingProgram forbidden run <program> [argument …]
 //
 // `forbidden` first installs a seccomp filter under which userfaultfd fails. A verb prints lines
 // that a test reads, and ends with "ok" and status 0; a broken promise ends with status 1.
@@ -34,6 +35,13 @@ if words.first == "forbidden" {
   words.removeFirst()
   let result = probe_forbid_userfaultfd()
   require(result == 0, "the seccomp filter could not be installed: errno \(result)")
+}
+if words.count >= 2, words[0] == "run" {
+  // The filter is inherited.
+  var arguments = words.dropFirst().map { strdup($0) } + [nil]
+  execv(words[1], &arguments)
+  print("\(words[1]) cannot be run: errno \(errno)")
+  exit(2)
 }
 guard words.count == 2, let verb = verbs[words[0]], let choice = choices[words[1]] else {
   print("usage: TrackingProgram [forbidden] <verb> <choice>")
