@@ -42,6 +42,13 @@ final class BufferStorage {
     elementsOffset = (headerOffset + header.size + element.alignmentMask) & ~element.alignmentMask
   }
 
+  /// The header's numbers by their places in the object.
+  var placeOfNumbers: TailOrder {
+    TailOrder(
+      start: order.start.map { $0 + headerOffset }, count: order.count + headerOffset,
+      capacity: order.capacity.map { $0 + headerOffset })
+  }
+
   private struct Extent {
     var start: Int
     var count: Int

@@ -12,7 +12,7 @@ import CSoftPMRuntime
 import SoftPMBase
 
 final class DataForm: FieldForm {
-  private let representation: ValueLayout
+  let representation: ValueLayout
   private let metadata: Metadata
 
   private init(_ representation: ValueLayout) {

@@ -30,6 +30,11 @@ final class ExistentialForm: FieldForm {
 
   private var holdsObject: Bool { description.isClassBound || description.isError }
 
+  var shape: TypeShape {
+    if description.isError { return .errorExistential }
+    return description.isClassBound ? .classExistential : .existential
+  }
+
   override func visit(
     _ value: UnsafeRawPointer, at slot: Int, in site: Site, _ body: ReferenceVisitor
   ) throws(ContainerError) {

@@ -11,7 +11,7 @@ import SoftPMBase
 /// 3. In an image the pointer is the cell's home address.
 final class OwnedMemoryForm: FieldForm {
   let elementType: Metadata
-  private let countDistance: Int
+  let countDistance: Int
   private let capacityDistance: Int?
   private unowned(unsafe) let catalog: TypeCatalog
   /// Compiled when first needed: the elements may be of the type that holds the pointer.
@@ -115,7 +115,7 @@ final class OwnedMemoryForm: FieldForm {
 final class MutexForm: FieldForm {
   static let wordBytes = 4
   private let value: ValueLayout
-  private let offset: Int
+  let offset: Int
 
   init(value: ValueLayout, offset: Int) {
     self.value = value

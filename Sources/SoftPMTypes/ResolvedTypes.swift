@@ -88,7 +88,7 @@ struct TableComparison {
       let key = TypeRecord.Key(kind: record.kind, metadata: metadata)
       try checkOffsets(record, TypeRecord.Parts(of: key, catalog))
       if let identity = try? TypeIdentity(of: metadata) {
-        let present = TypeRecord(key, identity: identity)
+        let present = TypeRecord(key, identity: identity, shape: record.shape)
         guard present.size == record.size, present.stride == record.stride,
           present.alignmentMask == record.alignmentMask
         else {

@@ -4,6 +4,7 @@ import SoftPMBase
 /// A `Dictionary` or `Set`: one reference to storage, whose header tells key and value types.
 final class TableForm: FieldForm {
   private let isDictionary: Bool
+  var shape: TypeShape { isDictionary ? .dictionary : .set }
   private let metadata: Metadata
   private unowned(unsafe) let catalog: TypeCatalog
   private let empty: UnsafeRawPointer

@@ -11,7 +11,7 @@
 import CSoftPMRuntime
 import SoftPMBase
 
-indirect enum TypeIdentity: Hashable {
+indirect enum TypeIdentity: Hashable, Sendable {
   case mangled(String)
   case nominal(path: String, fingerprint: UInt64, levels: [Int], arguments: [TypeIdentity])
   case tuple(labels: String, elements: [TypeIdentity])

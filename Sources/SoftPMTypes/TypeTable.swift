@@ -88,14 +88,15 @@ package struct TypeTable {
       } else {
         try TypeIdentity(of: key.metadata)
       }
-    records.append(TypeRecord(key, identity: identity))
+    records.append(TypeRecord(key, identity: identity, shape: TypeShape(of: key, catalog)))
     indices[key] = index
     let parts = TypeRecord.Parts(of: key, catalog)
     for field in parts.fields {
       let type = try self.index(Self.valueKey(field.type), isPart: true)
       records[Int(index)].fields.append(
         TypeRecord.Field(
-          name: field.name, type: type, offset: UInt32(field.offset), ownership: field.ownership))
+          name: field.name, type: type, offset: UInt32(field.offset), ownership: field.ownership,
+          isTransparent: field.isTransparent, reach: field.reach))
     }
     for current in parts.cases {
       var type: UInt32?
@@ -103,14 +104,15 @@ package struct TypeTable {
         type = try self.index(Self.valueKey(payload), isPart: true)
       }
       records[Int(index)].cases.append(
-        TypeRecord.Case(name: current.name, type: type, isIndirect: current.isIndirect))
+        TypeRecord.Case(
+          name: current.name, type: type, isIndirect: current.isIndirect, bits: current.bits))
     }
     return index
   }
 }
 
 /// One type as a store describes it.
-struct TypeRecord: Equatable {
+struct TypeRecord: Equatable, Sendable {
   enum Kind: UInt8 {
     /// Only what it is called: types of references, metatypes, primitive types.
     case name = 1
@@ -132,25 +134,34 @@ struct TypeRecord: Equatable {
     var type: UInt32
     var offset: UInt32
     var ownership: Ownership
+    /// An internal of a standard type: not shown in paths.
+    var isTransparent = false
+    var reach = FieldReach.direct
   }
 
   struct Case: Equatable {
     var name: String
     var type: UInt32?
     var isIndirect: Bool
+    /// How an image shows that this case is the current one.
+    var bits: [CaseBits] = []
   }
 
   var kind: Kind
   var identity: TypeIdentity
   var name: String
+  var shape: TypeShape
   var size: UInt32
   var stride: UInt32
   var alignmentMask: UInt8
+  /// An existential holds such a value in its own three words, not in a box.
+  var isStoredInline: Bool
   var fields: [Field] = []
   var cases: [Case] = []
 
-  init(_ key: Key, identity: TypeIdentity) {
+  init(_ key: Key, identity: TypeIdentity, shape: TypeShape) {
     kind = key.kind
+    self.shape = shape
     self.identity = identity
     name = displayName(key.metadata)
     let metadata = key.metadata
@@ -158,88 +169,6 @@ struct TypeRecord: Equatable {
       clamping: kind == .instance ? metadata.instanceSize : max(0, metadata.size))
     stride = UInt32(clamping: max(0, metadata.stride))
     alignmentMask = UInt8(metadata.alignmentMask)
-  }
-}
-
-extension TypeRecord {
-  /// What a type consists of, by this process's metadata.
-  struct Parts {
-    struct Field {
-      var name: String
-      var type: Metadata
-      var offset: Int
-      var ownership: Ownership
-    }
-    struct Case {
-      var name: String
-      var payload: Metadata?
-      var isIndirect: Bool
-    }
-    var fields: [Field] = []
-    var cases: [Case] = []
-
-    init(of key: Key, _ catalog: TypeCatalog) {
-      switch key.kind {
-      case .name: break
-      case .value: add(catalog.valueLayout(of: key.metadata))
-      case .box:
-        let layout = catalog.valueLayout(of: key.metadata)
-        add("value", key.metadata, at: ObjectLayout.boxOffset(layout))
-      case .errorBox:
-        let layout = catalog.valueLayout(of: key.metadata)
-        add("value", key.metadata, at: ObjectLayout.errorBoxOffset(layout))
-      case .instance:
-        guard let layout = try? catalog.instanceLayout(of: key.metadata) else { return }
-        add(layout)
-      }
-    }
-
-    private mutating func add(_ name: String, _ type: Metadata, at offset: Int) {
-      fields.append(Field(name: name, type: type, offset: offset, ownership: .strong))
-    }
-
-    private mutating func add(_ layout: ObjectLayout) {
-      switch layout.form {
-      case .instance(let layout), .dataStorage(let layout, _): add(layout)
-      case .buffer(let buffer):
-        add(buffer.object)
-        add(buffer.order.recordName, buffer.element.metadata, at: buffer.elementsOffset)
-      case .array(let element):
-        add("element", element.metadata, at: ArrayBits.elementsOffset(element.alignmentMask))
-      case .table(let table):
-        add("key", table.key.metadata, at: 0)
-        if let value = table.value { add("value", value.metadata, at: 0) }
-      case .string, .literal, .box, .errorBox, .bytes, .memory: break
-      }
-    }
-
-    private mutating func add(_ layout: ValueLayout) {
-      switch layout.structure {
-      case .plain: break
-      case .record(let list):
-        for field in list {
-          let description = field.description
-          fields.append(
-            Field(
-              name: field.name, type: description?.content ?? field.layout.metadata,
-              offset: field.offset, ownership: field.ownership))
-        }
-        // After the properties, so that those are compared first.
-        for field in list {
-          guard let description = field.description else { continue }
-          add(description.note, description.content, at: field.offset)
-        }
-      case .form(let form):
-        if let form = form as? EnumForm {
-          cases = form.payloads.map {
-            Case(
-              name: $0.name, payload: $0.boxed ?? $0.payload?.metadata, isIndirect: $0.boxed != nil)
-          }
-          cases += form.others.map { Case(name: $0, payload: nil, isIndirect: false) }
-        } else if let form = form as? FixedArrayForm {
-          add("element", form.element.metadata, at: 0)
-        }
-      }
-    }
+    isStoredInline = metadata.isStoredInline
   }
 }
