@@ -134,6 +134,16 @@ public final class Container<Root>: Sendable {
     return branch
   }
 
+  /// What differs between two versions of the store, leaf by leaf: one change for each stored
+  /// number, string, flag or reference. What came or went is one change for each of its leaves.
+  ///
+  /// Found from the chunks that differ and those on the way to them: a change deep in a large
+  /// graph costs reading what lies above it. The versions may be of branches of each other. The
+  /// live objects are not looked at.
+  public func diff(_ a: VersionID, _ b: VersionID) throws -> [ContainerChange] {
+    try withoutScopes { try core.diff(a, b) }
+  }
+
   /// Gives a version a label, or takes it away. Labelled versions are kept whatever the retention.
   /// Durable when it returns.
   public func setLabel(_ label: String?, on version: VersionID) throws {

@@ -20,6 +20,32 @@ public struct ContainerSummary: Sendable, Hashable {
   public let chunkSize: Int
 }
 
+/// One leaf that two versions store differently.
+///
+/// ```swift
+/// for change in try book.diff(3, 5) { print(change) }
+/// // root.people["Ann"].age: 41 → 42
+/// ```
+public struct ContainerChange: Sendable, Hashable {
+  /// Where, as Swift would write it; of what is gone, where it was.
+  public let path: String
+  /// The leaf as it was, as a Swift literal; nil where there was none, or it was nil. A
+  /// reference is the type and number of its object: `Person#41`.
+  public let before: String?
+  /// The leaf as it is; nil where there is none, or it is nil.
+  public let after: String?
+
+  public init(path: String, before: String?, after: String?) {
+    self.path = path
+    self.before = before
+    self.after = after
+  }
+}
+
+extension ContainerChange: CustomStringConvertible {
+  public var description: String { "\(path): \(before ?? "nil") → \(after ?? "nil")" }
+}
+
 /// How far `verify` or `compact` has come.
 public struct StoreProgress: Sendable, Hashable {
   public let bytesDone: Int

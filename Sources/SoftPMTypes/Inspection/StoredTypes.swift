@@ -83,7 +83,7 @@ package struct StoredTypes: Sendable {
   }
 
   /// Types as they must be the same in two tables for values of them to be compared.
-  func isSame(_ index: UInt32, in other: StoredTypes, _ otherIndex: UInt32) -> Bool {
+  package func isSame(_ index: UInt32, in other: StoredTypes, _ otherIndex: UInt32) -> Bool {
     let left = records[Int(index)]
     let right = other.records[Int(otherIndex)]
     return left.kind == right.kind && left.identity == right.identity && left.name == right.name
