@@ -220,6 +220,14 @@ extension StoredReader {
         return nil
       }
       return array[index]
+    case (.brackets, .object(let object)):
+      // A buffer's elements, which have no name.
+      for part in try parts(of: object) where part.isTransparent {
+        if let found = try self.part(step, of: self.value(at: part.place), at: part.place) {
+          return found
+        }
+      }
+      return nil
     case (.brackets(let text), .table(let table)) where table.isDictionary:
       return try find(text, in: table)?.value
     case (.braces(let text), .table(let table)) where !table.isDictionary:

@@ -15,7 +15,7 @@ extension StoredReader {
   package func slot(at place: StoredPlace) throws(ContainerError) -> StoredSlot? {
     var place = place
     for _ in 0..<8 {
-      guard place.ownership == .strong else { return nil }
+      guard place.ownership == .strong, place.reach == .direct else { return nil }
       let record = types.record(place.type)
       switch record.shape {
       case .object, .classExistential, .errorExistential, .array, .dictionary, .set:
@@ -29,7 +29,9 @@ extension StoredReader {
       case .record:
         // Only where nothing stands beside the reference.
         let parts = record.fields.filter { types.record($0.type).size > 0 }
-        guard parts.count == 1, parts[0].isTransparent else { return nil }
+        guard parts.count == 1, parts[0].isTransparent, parts[0].reach == .direct else {
+          return nil
+        }
         place = StoredPlace(
           place.cell, place.offset + Int(parts[0].offset), parts[0].type, parts[0].ownership)
       case .enumeration where record.isOptional:
@@ -67,7 +69,8 @@ extension StoredTypes {
     case .signed, .unsigned, .float, .bool, .scalar, .metatype: return true
     case .record:
       return record.fields.allSatisfy {
-        $0.ownership == .strong && holdsNoReference($0.type, depth: depth + 1)
+        $0.ownership == .strong && $0.reach == .direct
+          && holdsNoReference($0.type, depth: depth + 1)
       }
     case .enumeration:
       return record.cases.allSatisfy { current in
