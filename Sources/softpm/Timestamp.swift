@@ -8,6 +8,8 @@
 
 /// A moment in the user's own time zone: `2026-11-21 14:05:09`.
 struct Timestamp: CustomStringConvertible {
+  init(_ secondsSince1970: Double) { self.secondsSince1970 = secondsSince1970 }
+
   let secondsSince1970: Double
 
   var description: String {

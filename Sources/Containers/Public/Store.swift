@@ -28,6 +28,9 @@ public final class Store: Sendable {
     withoutScopes { try? core.close() }
   }
 
+  /// The format that this library writes; it reads no newer one.
+  public static let formatVersion = Int(Superblock.formatVersion)
+
   // MARK: Opening
 
   private static let defaultStore = Mutex<Store?>(nil)

@@ -110,12 +110,38 @@ package enum TypeName {
     return sugared(result + word)
   }
 
-  /// `Array<T>` as `[T]`, `Optional<T>` as `T?`, at the outermost level only.
+  /// What stands before the first dot; empty for tuples and the like.
+  package static func module(_ name: String) -> String {
+    let first = name.prefix { $0.isLetter || $0.isNumber || $0 == "_" }
+    return first.count < name.count && name.dropFirst(first.count).hasPrefix(".")
+      ? String(first) : ""
+  }
+
+  /// `Array<T>` as `[T]`, `Optional<T>` as `T?`, `Dictionary<K, V>` as `[K: V]`.
   private static func sugared(_ name: String) -> String {
-    for (prefix, open, close) in [("Array<", "[", "]"), ("Optional<", "", "?")]
-    where name.hasPrefix(prefix) && name.hasSuffix(">") {
-      return open + sugared(String(name.dropFirst(prefix.count).dropLast())) + close
+    guard name.hasSuffix(">"), let open = name.firstIndex(of: "<") else { return name }
+    let arguments = split(name[name.index(after: open)...].dropLast()).map(sugared)
+    switch (name[..<open], arguments.count) {
+    case ("Array", 1): return "[\(arguments[0])]"
+    case ("Optional", 1): return "\(arguments[0])?"
+    case ("Dictionary", 2): return "[\(arguments[0]): \(arguments[1])]"
+    default: return name[..<open] + "<\(arguments.joined(separator: ", "))>"
     }
-    return name
+  }
+
+  /// The arguments of a generic type.
+  private static func split(_ text: Substring) -> [String] {
+    var parts = [""]
+    var depth = 0
+    for character in text {
+      if "<([".contains(character) { depth += 1 }
+      if ">)]".contains(character) { depth -= 1 }
+      if character == ",", depth == 0 {
+        parts.append("")
+      } else if !(character == " " && parts[parts.count - 1].isEmpty) {
+        parts[parts.count - 1].append(character)
+      }
+    }
+    return parts
   }
 }

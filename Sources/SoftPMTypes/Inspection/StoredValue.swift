@@ -32,6 +32,7 @@ package struct StoredObject: Sendable {
   package let type: UInt32
   package let cell: StoredCell
   package let ownership: Ownership
+  package var isStrong: Bool { ownership == .strong }
 }
 
 package struct StoredArray: Sendable {
