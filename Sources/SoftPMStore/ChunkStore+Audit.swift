@@ -97,14 +97,19 @@ extension ChunkStore {
     var result = StoreVerification()
     let view = isReadOnly ? nil : holdView()
     defer { if let view { letGo(view) } }
-    var seen: Set<UInt64> = []
-    var work: [(entry: ChunkEntry, size: Int, version: VersionID)] = []
-    for node in try everyNode() {
+    // Versions share blocks: damage is damage of all that have the block.
+    var places: [UInt64: Int] = [:]
+    var work: [(entry: ChunkEntry, size: Int, versions: [VersionID])] = []
+    for node in try everyNode().sorted(by: { $0.facts.id < $1.facts.id }) {
       result.versions += 1
       do throws(ContainerError) {
-        for entry in try node.table(TreeReader(medium: medium, identity: identity))
-        where seen.insert(entry.block.rawValue).inserted {
-          work.append((entry, node.chunkBytes, node.facts.id))
+        for entry in try node.table(TreeReader(medium: medium, identity: identity)) {
+          if let place = places[entry.block.rawValue] {
+            work[place].versions.append(node.facts.id)
+          } else {
+            places[entry.block.rawValue] = work.count
+            work.append((entry, node.chunkBytes, [node.facts.id]))
+          }
         }
         if !node.isDropped { _ = try metadata(of: node.facts.id) }
       } catch {
@@ -117,9 +122,11 @@ extension ChunkStore {
       do throws(ContainerError) {
         try readChecked(
           buffer.bytes, count: item.size, at: item.entry.block, item.entry.digest,
-          "\(item.entry.chunk) of version \(item.version)")
+          "the image of \(item.entry.chunk)")
       } catch {
-        result.problems.append("version \(item.version): \(error)")
+        let versions = item.versions.map(\.description).joined(separator: ", ")
+        result.problems.append(
+          "version\(item.versions.count == 1 ? "" : "s") \(versions): \(error)")
       }
       result.bytes += item.size
       progress(result.bytes, total)

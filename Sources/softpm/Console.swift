@@ -122,7 +122,9 @@ struct Progress {
     guard isShown, total > 0 else { return }
     let now = ContinuousClock.now
     let elapsed = now - began
-    guard always || elapsed > .seconds(1), !hasDrawn || now - drawn > .milliseconds(100) else {
+    guard always || elapsed > .seconds(1),
+      !hasDrawn || done == total || now - drawn > .milliseconds(100)
+    else {
       return
     }
     drawn = now

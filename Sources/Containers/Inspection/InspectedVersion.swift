@@ -33,6 +33,21 @@ public final class InspectedVersion {
     }
   }
 
+  /// The object of that number; throws `.notFound` where there is none.
+  public func object(_ number: UInt64) throws -> InspectedObject {
+    try withoutScopes {
+      let (offset, overflow) = number.multipliedReportingOverflow(by: 16)
+      let (address, carried) = reader.home.rawValue.addingReportingOverflow(offset)
+      guard !overflow, !carried,
+        let object = try? reader.reader.object(at: ArenaAddress(address))
+      else {
+        throw ContainerError(
+          code: .notFound, message: "Version \(info.id) has no object #\(number).")
+      }
+      return InspectedObject(object, self)
+    }
+  }
+
   private func place(at path: String) throws(ContainerError) -> StoredPlace {
     let written = try WrittenPath(path)
     return try reader.reader.follow(written, from: reader.root())

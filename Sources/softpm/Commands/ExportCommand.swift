@@ -17,7 +17,8 @@ enum ExportCommand {
     }
     var isFirst = true
     // Each object is written when it is first referred to, and its references after it.
-    while let object = writer.next() {
+    while let number = writer.next() {
+      let object = try version.object(number)
       let fields = JSON.object(try object.fields.map { ($0.name, try writer.json(of: $0.value)) })
       if isLines {
         console.json(
@@ -39,13 +40,14 @@ enum ExportCommand {
 /// with one, they are nested where they are met.
 final class JSONWriter {
   private let depth: Int?
-  private var waiting: [InspectedObject] = []
+  /// By number: objects at hand would keep their chunks in memory.
+  private var waiting: [UInt64] = []
   private var nextWaiting = 0
   private var met: Set<UInt64> = []
 
   init(depth: Int?) { self.depth = depth }
 
-  func next() -> InspectedObject? {
+  func next() -> UInt64? {
     guard nextWaiting < waiting.count else { return nil }
     nextWaiting += 1
     return waiting[nextWaiting - 1]
@@ -82,7 +84,7 @@ final class JSONWriter {
     let reference = JSON.object([("$ref", .number(object.number))])
     guard let depth else {
       // A weak reference names its object; whoever holds it writes it.
-      if met.insert(object.number).inserted { waiting.append(object) }
+      if met.insert(object.number).inserted { waiting.append(object.number) }
       return reference
     }
     guard level < depth, object.isHeld, met.insert(object.number).inserted else { return reference }
