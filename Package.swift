@@ -121,13 +121,15 @@ let package = Package(
       name: "ContainersTests",
       dependencies: [
         "Containers", "SoftPMTesting", "ListProgram", "ZooProgram", "GenerationsProgram",
-        "ExitProgram", "softpm",
+        "ExitProgram", "GoldenStore", "softpm",
       ]),
     .testTarget(name: "TidyTests"),
 
     // MARK: Programs that tests run as processes of their own
     .executableTarget(
       name: "ListProgram", dependencies: ["Containers"], path: "Tests/Programs/ListProgram"),
+    .executableTarget(
+      name: "GoldenStore", dependencies: ["Containers"], path: "Tests/Programs/GoldenStore"),
     .executableTarget(
       name: "ExitProgram", dependencies: ["Containers"], path: "Tests/Programs/ExitProgram"),
     .executableTarget(
