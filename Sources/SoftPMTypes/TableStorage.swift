@@ -157,7 +157,7 @@ enum KeyLiteral {
     place.assumingMemoryBound(to: type).pointee.description
   }
 
-  private static func quoted(_ text: String) -> String { text.debugDescription }
+  private static func quoted(_ text: String) -> String { text.swiftLiteral }
 }
 
 extension ValueLayout {

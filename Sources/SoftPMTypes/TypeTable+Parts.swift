@@ -141,6 +141,14 @@ enum FieldReach: Equatable, Sendable {
 }
 
 extension FieldReach {
+  /// The field's value lies in the bytes of what has it.
+  var isWithin: Bool {
+    switch self {
+    case .direct, .behind: true
+    case .note, .memory, .elements: false
+    }
+  }
+
   init(_ layout: ValueLayout) {
     guard case .form(let form) = layout.structure else {
       self = .direct

@@ -160,7 +160,7 @@ struct PrintingTests {
     try check("fifteen bytes !", "\"fifteen bytes !\"")
     try check("a literal longer than fifteen bytes", "\"a literal longer than fifteen bytes\"")
     try check(long("x"), "\"x, made at run time\"")
-    try check("é👨‍👩‍👧‍👦\n\"", "é👨‍👩‍👧‍👦\n\"".debugDescription)
+    try check("é👨‍👩‍👧‍👦\n\"it's\u{1b}", "\"é👨‍👩‍👧‍👦\\n\\\"it's\\u{1b}\"")
     try check(long("x").dropFirst(3), "\"made at run time\"")
     try check("abcdef".dropFirst(2).dropLast(), "\"cde\"")
     try check(Character("e"), "\"e\"")

@@ -241,14 +241,14 @@ extension StoredLeaf {
     switch self {
     case .integer(let text), .float(let text, _): text
     case .flag(let flag): "\(flag)"
-    case .string(let text): text.debugDescription
-    case .scalar(let scalar): String(Character(scalar)).debugDescription
+    case .string(let text): text.swiftLiteral
+    case .scalar(let scalar): String(Character(scalar)).swiftLiteral
     case .simpleCase(let name): ".\(name)"
     case .data(let bytes):
       "Data(\(bytes.count) bytes\(bytes.isEmpty ? "" : ": ")\(Self.hex(bytes)))"
     case .date(let seconds): "Date(\(CalendarTime(secondsSince1970: seconds)))"
     case .uuid(let text): "UUID(\(text))"
-    case .url(let text): "URL(\(text.debugDescription))"
+    case .url(let text): "URL(\(text.swiftLiteral))"
     case .type(let name): "\(name).self"
     case .dead: "(gone)"
     }
@@ -258,6 +258,27 @@ extension StoredLeaf {
     let digits = Array("0123456789abcdef")
     let shown = bytes.prefix(16).map { "\(digits[Int($0 >> 4)])\(digits[Int($0 & 15)])" }
     return shown.joined() + (bytes.count > 16 ? "…" : "")
+  }
+}
+
+extension String {
+  /// As Swift source has it: quotes, backslashes and what cannot be seen are escaped.
+  var swiftLiteral: String {
+    var text = "\""
+    for scalar in unicodeScalars {
+      switch scalar {
+      case "\"": text += "\\\""
+      case "\\": text += "\\\\"
+      case "\n": text += "\\n"
+      case "\r": text += "\\r"
+      case "\t": text += "\\t"
+      case "\0": text += "\\0"
+      case _ where scalar.value < 0x20 || (0x7f..<0xa0).contains(scalar.value):
+        text += "\\u{\(String(scalar.value, radix: 16))}"
+      default: text.unicodeScalars.append(scalar)
+      }
+    }
+    return text + "\""
   }
 }
 

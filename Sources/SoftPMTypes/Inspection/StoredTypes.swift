@@ -25,6 +25,33 @@ package struct StoredTypes: Sendable {
       return writer.bytes
     }
     for record in records { try check(record) }
+    try checkNesting()
+  }
+
+  /// No type holds itself by value, and none nests deeper than a reader follows.
+  private func checkNesting() throws(ContainerError) {
+    var heights = [Int?](repeating: nil, count: records.count)
+    func height(_ index: UInt32, _ depth: Int) throws(ContainerError) -> Int {
+      if let known = heights[Int(index)] { return known }
+      guard depth < Limits.typeNestingDepth else {
+        throw .corrupt(at: nil, expected: "types nested less deeply than \(record(index).name)")
+      }
+      var most = 0
+      for part in partTypes(record(index)) { most = max(most, try height(part, depth + 1) + 1) }
+      heights[Int(index)] = most
+      return most
+    }
+    for index in records.indices { _ = try height(UInt32(index), 0) }
+  }
+
+  /// The types whose values lie in this one's.
+  private func partTypes(_ record: TypeRecord) -> [UInt32] {
+    switch record.shape {
+    case .record, .elements, .data:
+      record.fields.filter { $0.ownership == .strong && $0.reach.isWithin }.map(\.type)
+    case .enumeration: record.cases.compactMap { $0.isIndirect ? nil : $0.type }
+    default: []
+    }
   }
 
   private func check(_ record: TypeRecord) throws(ContainerError) {
