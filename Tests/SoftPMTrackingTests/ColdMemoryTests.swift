@@ -122,7 +122,7 @@ struct ColdMemoryTests {
     try collect()
     let stop = DispatchSemaphore(value: 0)
     let stopped = DispatchSemaphore(value: 0)
-    nonisolated(unsafe) let gatherer = tracker
+    let gatherer = tracker
     Thread.detachNewThread {
       while stop.wait(timeout: .now()) == .timedOut {
         _ = gatherer.gatherCold(atMost: 1, unwrittenFor: 0)
