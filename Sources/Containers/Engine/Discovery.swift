@@ -24,16 +24,16 @@ final class Discovery {
   /// Members without a parent, some of whom have found one since.
   var orphans: [MemberID] = []
   /// References to what was no member, in members that may not be certain.
-  private var pending: [(from: MemberID, slot: Int, address: UInt)] = []
+  var pending: [(from: MemberID, slot: Int, address: UInt)] = []
   /// Written members that need their layout to be read.
-  private var waiting: [MemberID] = []
+  var waiting: [MemberID] = []
   /// Chunks that were divided anew: all of their old members are gone.
   private var dissolved: Set<Int> = []
   /// Members taken off the books; their numbers may have been given out again since.
-  private var removed: Set<MemberID> = []
-  private var path: [MemberID] = []
+  var removed: Set<MemberID> = []
+  var path: [MemberID] = []
   /// Steps from members towards the root that may still be taken before it is cheaper to build anew.
-  private var stepsLeft = 0
+  var stepsLeft = 0
 
   init(_ membership: Membership, dirty: DirtySet) {
     self.membership = membership
@@ -249,7 +249,7 @@ extension Discovery {
     }
   }
 
-  private func wait(_ member: MemberID) {
+  func wait(_ member: MemberID) {
     guard !membership.stamps.has(MemberStamps.waiting, member) else { return }
     membership.stamps.set(MemberStamps.waiting, member)
     waiting.append(member)
@@ -344,7 +344,7 @@ extension Discovery {
   }
 
   /// What a member still refers to by another of its references keeps it for a parent.
-  private func findAgain(
+  func findAgain(
     _ sought: Int, in list: UnsafeBufferPointer<MemberID>, of member: MemberID
   ) {
     for reference in list where reference != .none && !reference.isLoose {
@@ -357,147 +357,5 @@ extension Discovery {
       let record = membership.record(of: orphan)
       if record.pointee.parent == .sought { record.pointee.parent = .none }
     }
-  }
-}
-
-// MARK: - Certainty
-
-extension Discovery {
-  /// Whether every step from the root to a member is there. Reads the waiting members on the way.
-  func isCertain(_ member: MemberID) throws(ContainerError) -> Bool {
-    let membership = membership
-    path.removeAll(keepingCapacity: true)
-    var current = member
-    while !membership.stamps.has(MemberStamps.certain, current) {
-      let record = membership.record(of: current).pointee
-      guard record.isPresent, record.parent != .none else { return false }
-      // It held nothing when it lost its parent, and does now.
-      if record.parent == .anybody { throw Membership.outOfReach }
-      path.append(current)
-      if record.parent == .root { break }
-      stepsLeft -= 1
-      guard stepsLeft > 0 else { throw Membership.outOfReach }
-      current = record.parent
-    }
-    for step in path.reversed() {
-      let parent = membership.record(of: step).pointee.parent
-      if parent != .root {
-        if membership.stamps.has(MemberStamps.waiting, parent) { try readByLayout(parent) }
-        guard membership.record(of: step).pointee.parent == parent else { return false }
-      }
-      membership.stamps.set(MemberStamps.certain, step)
-    }
-    // A certain member may itself wait still.
-    return true
-  }
-
-  private func readCertain() throws(ContainerError) {
-    guard !waiting.isEmpty else { return }
-    var left: [MemberID] = []
-    for member in waiting where membership.stamps.has(MemberStamps.waiting, member) {
-      guard membership.isMember(member) else { continue }
-      if try isCertain(member) {
-        if membership.stamps.has(MemberStamps.waiting, member) { try readByLayout(member) }
-      } else {
-        left.append(member)
-      }
-    }
-    waiting = left
-  }
-
-  /// Reads a certain member by its layout; new members join at once.
-  private func readByLayout(_ member: MemberID) throws(ContainerError) {
-    let membership = membership
-    membership.stamps.clear(MemberStamps.waiting, member)
-    let target = membership.pointer(to: member)
-    if membership.books[membership.chunk(of: member)].live != nil {
-      let layout = try membership.layout(of: member, at: target)
-      guard layout.byteCount(of: target) <= membership.cellBytes(of: member) else {
-        throw Membership.outOfReach
-      }
-    }
-    if membership.large[member] != nil { return try readParts(of: member, at: target) }
-    try membership.gatherCertain(member)
-    replaceCounted(membership.references(of: member), of: member)
-    membership.stamps.set(MemberStamps.scanned, member)
-    membership.setReferences(of: member, to: membership.gathered.buffer)
-  }
-
-  /// Drops the references of an old list whose new one has been gathered and counted already.
-  private func replaceCounted(
-    _ old: UnsafeMutableBufferPointer<MemberID>, of member: MemberID
-  ) {
-    let membership = membership
-    var sought = 0
-    for reference in old where reference != .none && !isVoid(reference, in: member) {
-      membership.drop(reference, from: member) { orphan in
-        membership.record(of: orphan).pointee.parent = .sought
-        sought += 1
-        orphans.append(orphan)
-      }
-    }
-    if sought > 0 { findAgain(sought, in: membership.gathered.buffer, of: member) }
-  }
-
-  /// Reads the parts of a large member that were written, or in which elements came or went.
-  private func readParts(
-    of member: MemberID, at target: UnsafeRawPointer
-  ) throws(ContainerError) {
-    let membership = membership
-    guard let large = membership.large[member] else { return }
-    let layout = try membership.layout(of: member, at: target)
-    // Another object took the place of the one that was there.
-    guard layout.isDivisible else { throw Membership.outOfReach }
-    let validity = layout.validity(of: target)
-    if let ranges = layout.changes(of: target, from: large.validity, to: validity) {
-      for range in ranges {
-        for part in membership.parts(of: range, most: large.lists.count) {
-          membership.write(part, of: large, member)
-        }
-      }
-    } else {
-      large.writeAll()
-      membership.markAll(of: member)
-    }
-    large.validity = validity
-    for part in large.takeWritten() {
-      try membership.gather(part, of: member, at: target, layout)
-      large.lists[part].withUnsafeMutableBufferPointer { replaceCounted($0, of: member) }
-      large.lists[part] = Array(membership.gathered.buffer)
-    }
-    membership.stamps.set(MemberStamps.scanned, member)
-  }
-
-  private func admitPending() throws(ContainerError) {
-    guard !pending.isEmpty else { return }
-    let all = pending
-    pending = []
-    let allAreCertain = membership.orphanCount == 0 && waiting.isEmpty
-    // One that was taken off the books and came back has been read anew.
-    for reference in all
-    where membership.isMember(reference.from) && !removed.contains(reference.from) {
-      if !allAreCertain {
-        guard try isCertain(reference.from) else {
-          pending.append(reference)
-          continue
-        }
-      }
-      let member = try membership.follow(reference.address, nil, from: reference.from)
-      membership.references(of: reference.from)[reference.slot] = member
-    }
-  }
-
-  /// Orphans that certain members came to refer to hang on those from now on.
-  private func giveParents() throws(ContainerError) {
-    guard membership.orphanCount > 0 else { return }
-    for (from, to) in membership.arrivals {
-      guard membership.isOrphan(to), membership.isMember(from), try isCertain(from),
-        membership.isOrphan(to),
-        !removed.contains(from) || membership.refers(from, to: to)
-      else { continue }
-      membership.record(of: to).pointee.parent = from
-      membership.orphanCount -= 1
-    }
-    orphans.removeAll { !membership.isOrphan($0) }
   }
 }

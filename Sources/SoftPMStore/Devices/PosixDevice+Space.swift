@@ -1,3 +1,5 @@
+// Room on files: storage asked for before it is written, and given back.
+
 import CSoftPMLinux
 import Glibc
 import SoftPMBase
