@@ -40,9 +40,11 @@ private final class ErrorObject: Error {
 }
 
 // Conformances that neither module of type and protocol has.
+// swift-format-ignore: AvoidRetroactiveConformances
 extension ClosedRange: @retroactive Identifiable where Bound == Int {
   public var id: Int { lowerBound }
 }
+// swift-format-ignore: AvoidRetroactiveConformances
 extension String: @retroactive Error {}
 extension Int: Figure { fileprivate var area: Int { self } }
 extension Array: Figure where Element == Quad {
