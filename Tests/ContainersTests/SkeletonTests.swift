@@ -28,8 +28,13 @@ struct SkeletonTests {
     arguments: ["make-inside", "make-before"])
   func zoo(_ how: String) throws {
     let folder = try ScratchFolder()
+    // Under seeds of its own each process rebuilds the tables of the one before.
     let program = try ChildProgram(
-      "ZooProgram", environment: ["SOFTPM_STORE": folder.path("zoo.softpm")])
+      "ZooProgram",
+      environment: [
+        "SOFTPM_STORE": folder.path("zoo.softpm"),
+        "SOFTPM_HASH_SEED": how == "make-inside" ? "process" : "user",
+      ])
     let fresh = try program.run("plain", "0").lines
     try #require(fresh.count > 10)
     let made = try program.run(how)
@@ -77,11 +82,14 @@ struct SkeletonTests {
     #expect(try program.run("unchanged").lines == ["true same version: true bytes: 0"])
   }
 
-  @Test("a restored container that was only read makes no version and writes nothing")
-  func unchanged() throws {
+  @Test(
+    "a restored container that was only read makes no version and writes nothing",
+    arguments: ["user", "process"])
+  func unchanged(seeds: String) throws {
     let folder = try ScratchFolder()
     let program = try ChildProgram(
-      "ZooProgram", environment: ["SOFTPM_STORE": folder.path("zoo.softpm")])
+      "ZooProgram",
+      environment: ["SOFTPM_STORE": folder.path("zoo.softpm"), "SOFTPM_HASH_SEED": seeds])
     _ = try program.run("make-inside")
     for _ in 1...3 {
       let outcome = try program.run("unchanged")
