@@ -12,6 +12,7 @@ scripts/lint.sh
 swift build --build-tests -Xswiftc -warnings-as-errors
 swift test --skip-build -Xswiftc -warnings-as-errors "$@"
 scripts/store-proof.sh
+scripts/types-proof.sh
 swift build --package-path Examples
 scripts/demo.sh --quiet
 # The benchmarks at their smallest size, so that they never rot. Optimised: what the optimiser
