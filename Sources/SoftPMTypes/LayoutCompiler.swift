@@ -274,7 +274,7 @@ struct LayoutCompiler {
     case "Builtin.RawPointer":
       return ValueLayout(metadata, form: NilPointerForm(.pointer(metadata)))
     case "Builtin.DefaultActorStorage":
-      return ValueLayout(metadata, form: ActorForm())
+      return ValueLayout(metadata, form: ActorForm(byteCount: metadata.size))
     default:
       if metadata.isBitwise, numeric.contains(where: name.hasPrefix) {
         return ValueLayout(plain: metadata)

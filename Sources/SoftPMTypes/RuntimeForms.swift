@@ -7,12 +7,27 @@ import SoftPMBase
 /// Only two of its words are initialised at all times: at 16 the state (bits 0–2 of it are zero
 /// when the actor is idle), at 24 the first queued job.
 final class ActorForm: FieldForm {
+  private let byteCount: Int
+
+  init(byteCount: Int) {
+    self.byteCount = byteCount
+  }
+
   override func visit(
     _ value: UnsafeRawPointer, at slot: Int, in site: Site, _ body: ReferenceVisitor
   ) throws(ContainerError) {
     guard value.load(fromByteOffset: 16, as: UInt32.self) & 7 == 0,
       value.load(fromByteOffset: 24, as: UInt.self) == 0
     else { throw site.refusal(Self.busy, at: slot) }
+  }
+
+  /// Anything else than zero would be taken for a state, or for jobs that are queued.
+  override func swizzle(
+    _ value: UnsafeMutableRawPointer, _ session: RestoreSession
+  ) throws(ContainerError) {
+    guard UnsafeRawBufferPointer(start: value, count: byteCount).allSatisfy({ $0 == 0 }) else {
+      throw session.damaged("an actor that is idle", at: value)
+    }
   }
 
   private static let busy = Refusal(

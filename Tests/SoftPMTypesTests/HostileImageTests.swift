@@ -82,6 +82,26 @@ struct HostileImageTests {
     #expect(refused > count / 2)
   }
 
+  @Test("is refused where an actor's executor holds anything, in any of its words")
+  func actorStorage() throws {
+    actor Idle { var count = 1 }
+    let container = ToyContainer()
+    let actor = Idle()
+    try container.discover(actor)
+    let original = try container.stored()
+    let _: Idle = try ToyContainer.restore(original, isUntrusted: true)
+    for offset in stride(from: 16, to: 112, by: 8) {
+      var stored = original
+      stored.bytes.withUnsafeMutableBytes {
+        $0.storeBytes(of: 1, toByteOffset: original.cells[0].offset + offset, as: UInt64.self)
+      }
+      #expect(throws: ContainerError.self, "word at \(offset)") {
+        let _: Idle = try ToyContainer.restore(stored, isUntrusted: true)
+      }
+    }
+    withExtendedLifetime(actor) {}
+  }
+
   @Test("is refused, or restored, when bytes of its types were changed")
   func changedTypes() throws {
     let original = try zoo()
