@@ -39,7 +39,7 @@ lint: ## check the formatting of every source
 	@scripts/lint.sh
 
 format: ## format every source in place
-	@swift format --in-place --recursive --parallel Package.swift Sources Tests Plugins Examples Benchmarks
+	@swift format --in-place --recursive --parallel Package.swift Sources Tests Plugins Examples Benchmarks Fuzz
 	@echo "formatted"
 
 clean: ## remove everything that was built

@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 folders=()
-for folder in Sources Tests Plugins Examples Benchmarks; do
+for folder in Sources Tests Plugins Examples Benchmarks Fuzz; do
   [ -d "$folder" ] && folders+=("$folder")
 done
 # Build folders of the nested packages hold generated sources that are not ours.

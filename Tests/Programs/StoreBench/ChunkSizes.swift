@@ -15,8 +15,8 @@ struct ChunkSizes {
   enum Pattern: String, CaseIterable {
     case oneObject = "1 object"
     case sixteenScattered = "16 scattered objects"
-    case percentScattered = "1 % of objects, scattered"
     case percentClustered = "1 % of objects, clustered"
+    case percentScattered = "1 % of objects, scattered"
 
     /// Addresses of changed objects.
     func places(_ random: inout some RandomNumberGenerator) -> [Int] {
@@ -50,7 +50,7 @@ struct ChunkSizes {
       // Making the stores may have used up what the disk allows in a burst.
       sleep(20)
       for store in stores { store.begin() }
-      let turns = pattern == .percentScattered ? max(6, rounds / 40) : rounds
+      let turns = pattern == .percentScattered ? 3 : rounds
       var random = SystemRandomNumberGenerator()
       var changed = 0
       for _ in 0..<turns {
