@@ -157,8 +157,7 @@ import Testing
     #expect(posix.calls == ["pwritev", "fdatasync"])
     #expect(posix.counted == "posix points=1 upkeep=0 zeros=0")
     let uring = try trace("uring")
-    // The flush is part of the one request, which completes when its bytes are durable.
-    #expect(uring.calls == ["io_uring_enter"])
+    #expect(uring.calls == ["io_uring_enter", "fdatasync"])
     #expect(uring.counted == "uring points=1 upkeep=0 zeros=0")
   }
 }

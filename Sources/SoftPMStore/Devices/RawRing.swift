@@ -29,7 +29,8 @@ package final class RawRing {
     close(descriptor)
   }
 
-  /// Writes and makes durable: by a flush drained behind the write, or by RWF_DSYNC.
+  /// Writes and makes durable: by a flush drained behind the write, or by `fdatasync`
+  /// on this thread when it has completed.
   package func write(
     _ bytes: UnsafeRawBufferPointer, at offset: Int, drained: Bool
   ) throws(ContainerError) {
@@ -44,8 +45,6 @@ package final class RawRing {
       }
       io_uring_prep_fsync(flush, descriptor, UInt32(IORING_FSYNC_DATASYNC))
       flush.pointee.flags |= 1 << 1
-    } else {
-      entry.pointee.rw_flags = RingDevice.untilDurable
     }
     var waiting: UInt32 = drained ? 2 : 1
     while waiting > 0 {
@@ -59,5 +58,6 @@ package final class RawRing {
         if outcome < 0 { throw .system(-outcome, doing: "writing a file") }
       }
     }
+    if !drained, fdatasync(descriptor) != 0 { throw .system(errno, doing: "flushing a file") }
   }
 }

@@ -2,12 +2,12 @@
 //
 // Facts:
 // 1. One ring, used by one thread at a time (the leader); reads do not go through it.
-// 2. A flush does not cover writes that are under way, so there are two ways to make writes
-//    durable. One run of bytes with nothing undurable before it: one request with RWF_DSYNC,
-//    which completes when its bytes are durable; one system call. Anything else: all requests,
-//    and when they have completed, `fdatasync` on this thread. A flush as a request of the ring,
-//    linked or drained, goes through a kernel worker: 16 KiB durable then took 87 µs, against
-//    70 µs for the request with RWF_DSYNC (medians of 500, in turn; one flush of the disk each).
+// 2. A flush does not cover writes that are under way: all requests of a batch are submitted with
+//    one system call, and when they have completed, `fdatasync` is called on this thread. A flush
+//    as a request of the ring, linked or drained, goes through a worker of the kernel: 16 KiB
+//    durable took 87 µs with it and 83 without (51 and 49 when the disk was quicker). A write
+//    with RWF_DSYNC took 70 on a quiet machine, but completes through a kernel thread that waits
+//    its turn: 3.5 ms in each of four runs with load 20 on two processors, the others far less.
 // 3. A write that completed short is finished, and flushed, again.
 // 4. Memory handed to the kernel is kept until its completion has been taken from the ring,
 //    errors or not.
@@ -30,8 +30,6 @@ package final class RingDevice: Device, @unchecked Sendable {
   private let descriptor: Int32
   private let ownsDescriptor: Bool
   private let path: String
-  /// Something was written that no flush has covered, so far as we know.
-  private var hasUnflushedWrites = false
 
   package let driver = "uring"
   package let reason: String
@@ -173,38 +171,29 @@ package final class RingDevice: Device, @unchecked Sendable {
     try file.checkRoom(for: writes)
     let requests = self.requests(writes)
     defer { for request in requests { request.vectors.deallocate() } }
-    let isOneRequest = flushing && requests.count == 1 && !hasUnflushedWrites
-    hasUnflushedWrites = true
     var first = 0
     var isShort = false
     while first < requests.count {
       let part = requests[first..<min(first + Int(RingDevice.entries), requests.count)]
       first = part.endIndex
-      isShort = try submit(part, durably: isOneRequest) || isShort
+      isShort = try submit(part) || isShort
     }
     if let end = requests.last.map({ $0.offset + $0.byteCount }) { file.grew(to: end) }
     // Rare (a signal, a nearly full disk): the ordinary way finishes or explains it.
     if isShort { try file.write(writes) }
-    if flushing, !isOneRequest || isShort { try file.flush() }
-    if flushing { hasUnflushedWrites = false }
+    if flushing { try file.flush() }
   }
 
   /// Submits requests and waits for all of them; true when one was short.
-  private func submit(
-    _ requests: ArraySlice<Request>, durably: Bool
-  ) throws(ContainerError) -> Bool {
+  private func submit(_ requests: ArraySlice<Request>) throws(ContainerError) -> Bool {
     for (index, request) in zip(requests.indices, requests) {
       guard let entry = io_uring_get_sqe(ring) else { throw refused(EBUSY) }
       io_uring_prep_writev(
         entry, descriptor, request.vectors, UInt32(request.vectorCount), UInt64(request.offset))
-      if durably { entry.pointee.rw_flags = RingDevice.untilDurable }
       entry.pointee.user_data = UInt64(index + 1)
     }
     return try complete(requests.count, requests)
   }
-
-  /// RWF_DSYNC of the kernel's ABI, which Swift does not import.
-  static let untilDurable: Int32 = 2
 
   private func complete(
     _ count: Int, _ requests: ArraySlice<Request>

@@ -18,7 +18,7 @@ package struct StoreFileOptions: Sendable {
   /// How many barriers opening may have to replay, before a fold makes a checkpoint.
   ///
   /// Opening then reads about as many blocks, and a fold's trees are shared by as many points:
-  /// 64 KiB points with 64 versions kept write 1.10 bytes a byte with 256, and 1.15 with 128.
+  /// 64 KiB points with 64 versions kept write 1.11 bytes a byte with 256, and 1.15 with 128.
   package var foldAfter = 256
   /// When a store has been idle for so long, a superblock is told the newest version, so that
   /// readers in other processes see it. Nil: at folds and at closing only.

@@ -50,10 +50,10 @@ struct StoreBench {
         try store.point(Array(first..<first + count))
       }
     }
-    let base = StoreFigures.median(floor.requestTimes)
+    let base = StoreFigures.median(floor.inTurnTimes)
     print(
       "chunk \(chunkBytes >> 10) KiB, dirty \(dirtyBytes >> 10) KiB: floor \(tenths(base)) µs "
-        + "(as one durable request \(tenths(StoreFigures.median(floor.durableTimes))) µs)")
+        + "(with a drained flush \(tenths(StoreFigures.median(floor.drainedTimes))) µs)")
     for (driver, store) in zip(drivers, stores) {
       let figures = store.figures
       print(

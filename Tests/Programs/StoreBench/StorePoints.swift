@@ -122,27 +122,28 @@ struct StoreFigures {
 
 /// What any store must pay: as many dirty bytes, O_DIRECT, to space written before, and a flush.
 ///
-/// `requests` is a write and a flush of io_uring, the flush drained behind the write; `durable`
-/// is one request that completes when its bytes are durable, the cheapest way known here.
+/// `drained` is a write and a flush of io_uring in one call, the flush behind the write; `inTurn`
+/// is a write of io_uring, and `fdatasync` when it has completed. The second is what the store is
+/// held against: it is the cheaper one.
 final class StoreFloor {
-  private let requests: FloorFile
-  private let durable: FloorFile
-  private(set) var requestTimes: [Double] = []
-  private(set) var durableTimes: [Double] = []
+  private let drained: FloorFile
+  private let inTurn: FloorFile
+  private(set) var drainedTimes: [Double] = []
+  private(set) var inTurnTimes: [Double] = []
 
   init(_ folder: String, bytes: Int = 64 << 20) throws {
-    requests = try FloorFile(folder + "/bench-floor-requests", bytes: bytes, drained: true)
-    durable = try FloorFile(folder + "/bench-floor-durable", bytes: bytes, drained: false)
+    drained = try FloorFile(folder + "/bench-floor-drained", bytes: bytes, drained: true)
+    inTurn = try FloorFile(folder + "/bench-floor-in-turn", bytes: bytes, drained: false)
   }
 
   func point(_ byteCount: Int) throws {
-    requestTimes.append(try requests.write(byteCount))
-    durableTimes.append(try durable.write(byteCount))
+    drainedTimes.append(try drained.write(byteCount))
+    inTurnTimes.append(try inTurn.write(byteCount))
   }
 
   func begin() {
-    requestTimes = []
-    durableTimes = []
+    drainedTimes = []
+    inTurnTimes = []
   }
 }
 
