@@ -46,13 +46,14 @@ private struct NestedCheck {
   /// Every so many states of the workload one is recovered from under observation.
   private let sampleEvery: Int
   private let bounds: StoreCrashBounds
+  private let faultEvery: Int
 
   init(isThorough: Bool, isDeep: Bool) {
     var options = StoreFileOptions()
     options.clock = { 2000 }
     options.foldAfter = .max
     self.options = options
-    sampleEvery = isThorough ? (isDeep ? 101 : 1499) : 401
+    sampleEvery = isThorough ? (isDeep ? 101 : 1499) : 2503
     var bounds = StoreCrashBounds.smoke
     if isThorough {
       bounds.exhaustiveAtomsMost = 6
@@ -61,6 +62,7 @@ private struct NestedCheck {
       bounds.pairsMost = 8
     }
     self.bounds = bounds
+    faultEvery = isThorough ? 1 : 4
   }
 
   mutating func run(_ workload: StoreWorkload, _ name: String, seed: UInt64) {
@@ -82,7 +84,7 @@ private struct NestedCheck {
     observe(image, state.allowed, models, name, seed: seed, fault: nil)
     // A recovery is a flush and two superblocks, each written and flushed: five operations.
     for kind in StoreFaultPlan.Kind.allCases {
-      for place in 0..<6 {
+      for place in stride(from: 0, to: 6, by: faultEvery) {
         observe(
           image, state.allowed, models, "\(name) \(kind.rawValue) at=\(place)", seed: seed,
           fault: StoreFaultPlan(kind, at: place, forEver: false))

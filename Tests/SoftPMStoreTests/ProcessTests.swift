@@ -58,7 +58,13 @@ import Testing
     var announcements = 0
     for round in 0..<kills {
       let child = try Child(["commits", path, "\(round)"], environment)
-      let first = child.firstLine()
+      var first = child.firstLine()
+      // Every other one lives until something was announced, however busy the machine is.
+      while round % 2 == 0, !first.contains("durable"), case let more = child.firstLine(),
+        !more.isEmpty
+      {
+        first += more
+      }
       usleep(UInt32.random(in: 0..<60_000, using: &random))
       kill(child.process.processIdentifier, SIGKILL)
       child.process.waitUntilExit()
@@ -78,8 +84,7 @@ import Testing
         #expect(UInt64(words[2]) ?? 0 >= announced[words[1]] ?? 0, "round \(round): \(line)")
       }
     }
-    // How many depends on how busy the machine is.
-    #expect(announcements > 0)
+    #expect(announcements > kills / 2)
   }
 
   @Test("a second process is refused, and told which one holds the store")
