@@ -66,9 +66,8 @@ extension Fold {
     let blocks = node.chunkBytes / Block.byteCount
     let reader = tables.reader
     var found: [Extent] = []
-    try reader.walk(trees[node.facts.id] ?? node.tree) {
+    try reader.walk(trees[node.facts.id] ?? node.tree, bornAfter: parent) {
       (reference, content) throws(ContainerError) in
-      guard reference.birth > parent else { return false }
       let key = content.firstKey
       if hasChild, try reader.contains(reference.block, firstKey: key, in: child) { return false }
       found.append(Extent(start: reference.block, count: 1))

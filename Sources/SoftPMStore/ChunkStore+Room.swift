@@ -27,6 +27,8 @@ extension ChunkStore {
     let reserved = reservedBlocks + nodes
     defer { tail.treeNodes += nodes }
     let end = space.frontier.offset + (needed + reserved) * Block.byteCount
+    // Holes are used before the store grows.
+    if !punched.isEmpty, space.freeBlocks < needed { try? fillHoles(needed) }
     if end <= medium.device.byteCount { return }
     do throws(ContainerError) {
       if !punched.isEmpty {

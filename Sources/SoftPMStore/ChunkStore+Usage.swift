@@ -125,8 +125,7 @@ extension TreeReader {
       return count
     }
     let parent = node.tableParent?.rawValue ?? 0
-    try walk(node.tree) { (reference, content) throws(ContainerError) in
-      guard reference.birth > parent else { return false }
+    try walk(node.tree, bornAfter: parent) { (reference, content) throws(ContainerError) in
       for child in children {
         // A child of the tail has its parent's tree for the time being.
         guard child.isFolded else { return true }

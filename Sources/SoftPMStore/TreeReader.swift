@@ -52,20 +52,21 @@ struct TreeReader {
     return false
   }
 
-  /// Every entry in order of keys; `visit` is told of every node too, and may decline one.
+  /// Every entry in order of keys; `visit` is told of every node too, and may decline one. With
+  /// `bornAfter`, nodes that are older are not even read.
   func walk(
-    _ root: TreeReference?,
+    _ root: TreeReference?, bornAfter: UInt64? = nil,
     visit: (TreeReference, TreeNode) throws(ContainerError) -> Bool = {
       _, _ throws(ContainerError) in true
     },
     _ body: (UInt64, [UInt8]) throws(ContainerError) -> Void
   ) throws(ContainerError) {
-    guard let root else { return }
-    try walk(root, level: nil, visit, body)
+    guard let root, bornAfter.map({ root.birth > $0 }) ?? true else { return }
+    try walk(root, level: nil, bornAfter, visit, body)
   }
 
   private func walk(
-    _ reference: TreeReference, level expected: Int?,
+    _ reference: TreeReference, level expected: Int?, _ bornAfter: UInt64?,
     _ visit: (TreeReference, TreeNode) throws(ContainerError) -> Bool,
     _ body: (UInt64, [UInt8]) throws(ContainerError) -> Void
   ) throws(ContainerError) {
@@ -79,7 +80,10 @@ struct TreeReader {
     case .leaf(let leaves):
       for leaf in leaves { try body(leaf.key, leaf.value) }
     case .inner(let children, let level):
-      for child in children { try walk(child.reference, level: level - 1, visit, body) }
+      for child in children {
+        if let bornAfter, child.reference.birth <= bornAfter { continue }
+        try walk(child.reference, level: level - 1, bornAfter, visit, body)
+      }
     }
   }
 }

@@ -120,4 +120,12 @@ import Testing
       #expect(drop.bytes <= 4096)
     }
   }
+
+  @Test("opening and dropping cost the same in a long history of a large container as in none")
+  func opening() {
+    var proof = StoreProof(isThorough: false)
+    proof.opening()
+    #expect(proof.failures.isEmpty, "\(proof.failures)")
+    print(proof.report.joined(separator: "\n"))
+  }
 }

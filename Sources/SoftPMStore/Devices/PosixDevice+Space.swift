@@ -1,4 +1,4 @@
-// Room on files: storage asked for before it is written, and given back.
+// A file's space: making room, holes, giving storage back.
 
 import CSoftPMLinux
 import Glibc

@@ -1,6 +1,6 @@
 // Looks at the crash states of the store, as optimised code, and says how many there were.
 //
-//     store-crash-states [pairs|pmem|deep|canaries|faults|damage|recoveries|all] [first] [last]
+//     store-crash-states [pairs|pmem|opening|deep|canaries|faults|damage|recoveries|all] [first] [last]
 //
 // `deep` is everything at its deep size; first and last choose among the workloads of pairs.
 //
@@ -23,6 +23,7 @@ struct StoreCrashStates {
     }
     let isAll = what == "all" || what == "deep"
     if what == "pmem" || isAll { proof.persistentMemory() }
+    if what == "opening" || isAll { proof.opening() }
     if what == "recoveries" || isAll { proof.recoveries() }
     if what == "faults" || isAll { proof.faults() }
     if what == "damage" || isAll { proof.damage() }
