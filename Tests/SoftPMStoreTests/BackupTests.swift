@@ -42,15 +42,17 @@ import Testing
     let folder = TemporaryFolder()
     let store = try ChunkStore.open(folder.file("s"))
     var history = try StoreHistory(store, retention: .latest(2))
-    for _ in 0..<5 { try history.point(0..<200) }
+    for _ in 0..<5 { try history.point(0..<600) }
     // Points, drops and folds from within the copying, as another thread would make them.
     var steps = 0
     let before = try #require(history.last)
     try store.backup(to: folder.file("copy")) { _, _ in
       steps += 1
       if steps <= 3 {
-        for _ in 0..<5 { _ = try? history.point(0..<200) }
-        try? store.checkpointNow()
+        for _ in 0..<3 {
+          for _ in 0..<2 { _ = try? history.point(0..<600) }
+          try? store.checkpointNow()
+        }
       }
     }
     #expect(steps > 1)

@@ -136,6 +136,11 @@ import Testing
     let after = recorder.counts
     #expect(after.unfenced == 0)
     #expect(after.fences > before.fences)
+    // A write is durable when it returns, before anybody asks for a flush.
+    let page = PageBuffer(byteCount: 4096)
+    try device.write([DeviceWrite(offset: 1 << 20, bytes: page.readOnly)])
+    #expect(recorder.counts.unfenced == 0)
+    #expect(recorder.counts.copied == after.copied + 4096)
     // Everything that was written came this way.
     #expect(after.copied == store.statistics.bytesWritten)
     #expect(after.synchronised == 0)
