@@ -3,8 +3,20 @@ import Foundation
 /// Storage made for one test by the system's own tools, and taken down again: a loop device, or
 /// a small file system that can be filled. Needs root, as those tools do.
 package enum PrivateStorage {
-  package static var isAvailable: Bool { getuid() == 0 && access("/dev/loop-control", F_OK) == 0 }
-  package static let needs = "loop devices and mounts are made by root only"
+  /// Tried once: root may lack the right to it too, as in most containers.
+  package static let isAvailable: Bool = {
+    guard getuid() == 0, let folder = try? ScratchFolder() else { return false }
+    do {
+      try run("losetup", "--find")
+      try run("mkfs.ext4", "-V")
+      try run("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder.url.path())
+      try run("umount", folder.url.path())
+      return true
+    } catch {
+      return false
+    }
+  }()
+  package static let needs = "loop devices and mounts need root, losetup, mount and mkfs.ext4"
 
   package struct Failure: Error, CustomStringConvertible {
     package let description: String
