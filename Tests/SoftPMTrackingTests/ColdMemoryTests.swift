@@ -122,10 +122,9 @@ struct ColdMemoryTests {
     try collect()
     let stop = DispatchSemaphore(value: 0)
     let stopped = DispatchSemaphore(value: 0)
-    let gatherer = tracker
     Thread.detachNewThread {
       while stop.wait(timeout: .now()) == .timedOut {
-        _ = gatherer.gatherCold(atMost: 1, unwrittenFor: 0)
+        _ = tracker.gatherCold(atMost: 1, unwrittenFor: 0)
       }
       stopped.signal()
     }

@@ -9,7 +9,7 @@ enum RestoreBenchmark {
     let mebibytes = report.size.pick(smoke: 2, quick: 256, full: 1024)
     let folder = try ScratchFolder()
     let path = folder.file("restore.softpm")
-    let objects = report.size.pick(smoke: 2_000, quick: 500_000, full: 2_000_000)
+    let objects = report.size.pick(smoke: 2_000, quick: 200_000, full: 2_000_000)
     do {
       let store = try Store.open(path)
       let container = try store.container("graph", initial: Graph())

@@ -1,7 +1,7 @@
 // Measures the library: its layers, and as a program would use it.
 //
-//   softpm-bench [heap | types | tracking | store | points | restore | all] …
-//                [--smoke | --quick] [--json <file>]
+//   softpm-bench [heap | types | tracking | store | points | restore | micro | all] …
+//                [--smoke | --quick] [--json <file>] [--compare <older file>]
 //
 // Contestants run in turn, A B A B; a table gives medians, the middle half of the samples, all of
 // them, the ratio to the first line, and what was counted; the end says which targets are met.
@@ -14,6 +14,7 @@ struct Invocation {
   var size = BenchmarkSize.full
   var subcommands: [String] = []
   var json: String?
+  var older: String?
 
   init(_ arguments: [String]) {
     var rest = arguments[...]
@@ -24,11 +25,16 @@ struct Invocation {
       case "--json":
         guard let file = rest.popFirst() else { Self.refuse("--json needs a file's name") }
         json = file
+      case "--compare":
+        guard let file = rest.popFirst() else { Self.refuse("--compare needs an older run's file") }
+        older = file
       case "all": subcommands += Self.known.map(\.name)
       default:
         guard Self.known.contains(where: { $0.name == word }) else {
           let names = Self.known.map(\.name).joined(separator: ", ")
-          Self.refuse("there is no \"\(word)\"; there are: \(names), all, --smoke, --quick, --json")
+          Self.refuse(
+            "there is no \"\(word)\"; there are: \(names), all, --smoke, --quick, "
+              + "--json, --compare")
         }
         subcommands.append(word)
       }
@@ -43,6 +49,7 @@ struct Invocation {
     ("store", { try LayerBenchmarks.store($0, peers: [.sqlite, .lmdb]) }),
     ("points", { try PointsBenchmark.run($0) }),
     ("restore", { try RestoreBenchmark.run($0) }),
+    ("micro", { try MicroBenchmark.run($0) }),
   ]
 
   static func refuse(_ message: String) -> Never {
@@ -51,12 +58,14 @@ struct Invocation {
   }
 
   func run() throws {
+    let before = try older.map { try Compare.load($0) }
     let report = BenchmarkReport(size: size)
     for (name, run) in Self.known where subcommands.contains(name) {
       do { try run(report) } catch { throw BenchmarkFailure("\(name): \(error)") }
     }
     report.finish()
     print(report.text)
+    if let before { print(Compare.text(report, with: before)) }
     guard let json else { return }
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
