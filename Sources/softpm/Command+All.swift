@@ -191,6 +191,24 @@ extension Command {
         Example(line: "softpm label notes.softpm@12 --remove --yes", about: "Let it go."),
       ],
       run: { try BranchCommand.label($0, $1) }),
+    Command(
+      name: "compact", summary: "make the store's file as small as what is kept allows",
+      about: [
+        "Gives the space of dropped versions back to the file system. No version is lost. Needs "
+          + "the store not to be open for writing elsewhere."
+      ],
+      operands: [store], options: [cautionOptions[1]],
+      examples: [
+        Example(line: "softpm compact notes.softpm --dry-run", about: "What it would give."),
+        Example(line: "softpm compact notes.softpm", about: "Do it."),
+      ],
+      run: { try CompactCommand.run($0, $1) }),
+    Command(
+      name: "backup", summary: "a whole copy of a store, also of one in use",
+      about: ["The copy is made aside, verified, and then given its name. Nothing is overwritten."],
+      operands: [store, Operand(name: "COPY", about: "The file to make.")],
+      examples: [Example(line: "softpm backup notes.softpm monday.softpm", about: "A copy.")],
+      run: { try CompactCommand.backup($0, $1) }),
   ]
 
   private static let forShells = [

@@ -52,8 +52,8 @@ enum Manual {
 
   private static let description =
     "A store describes its own types, so softpm shows any container without the program that wrote "
-    + "it. It looks at stores that are in use, and writes only where the command says so: branch "
-    + "and label. On a terminal, lines are cut to its width; in a pipe they are whole."
+    + "it. It looks at stores that are in use, and writes only where the command says so: branch, "
+    + "label and compact. On a terminal, lines are cut to its width; in a pipe they are whole."
 
   static var markdown: String {
     var lines = [

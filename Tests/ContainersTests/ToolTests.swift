@@ -52,16 +52,18 @@ struct ToolTests {
     #expect(lines.first == "store       G")
     #expect(
       lines.contains { $0.hasPrefix("driver") } && lines.contains { $0.hasPrefix("tracking") })
+    let containers = lines.filter { !$0.contains(" kept by version ") }.suffix(6)
     #expect(
-      lines.suffix(6) == [
+      containers == [
         "  notebook", "    3 versions, 2 kept by labels; chunks of SIZE",
         "    newest 5, 12 objects, TIME", "  trial", "    2 versions; chunks of SIZE",
         "    newest 4, 13 objects, TIME",
       ])
+    #expect(lines.contains { $0.hasSuffix(" kept by version 5 alone (newest, label)") })
     let json = try Golden.json("info", "G")
-    let containers = try #require(json["containers"] as? [[String: Any]])
-    #expect(containers.map { $0["name"] as? String } == ["notebook", "trial"])
-    #expect(containers.map { $0["versions"] as? Int } == [3, 2])
+    let described = try #require(json["containers"] as? [[String: Any]])
+    #expect(described.map { $0["name"] as? String } == ["notebook", "trial"])
+    #expect(described.map { $0["versions"] as? Int } == [3, 2])
   }
 
   @Test("log lists versions, newest first, with parents and labels; a graph joins branches")
@@ -192,7 +194,15 @@ struct ToolTests {
     let refused = try tool.run("label", "\(path)@2", "x")
     #expect(refused.status == 11 && refused.errors.contains("open for writing"))
     #expect(try tool.run("info", path).status == 0, "looking works on a store in use")
+    #expect(try tool.run("backup", path, folder.path("copy.softpm")).status == 0)
+    #expect(try tool.run("compact", path).status == 11)
     try store.close()
+    #expect(try tool.run("backup", path, folder.path("copy.softpm")).status == 1)
+    #expect(try tool.run("verify", folder.path("copy.softpm")).status == 0)
+    #expect(try tool.run("compact", path, "--dry-run").output.hasPrefix("would give back"))
+    let compact = try tool.run("compact", path)
+    #expect(compact.status == 0 && compact.output.contains(" became "), "\(compact.errors)")
+    #expect(try tool.run("verify", path).status == 0)
   }
 
   @Test("watch prints versions as they become durable")

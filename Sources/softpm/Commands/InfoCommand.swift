@@ -13,16 +13,19 @@ enum InfoCommand {
     let path = try invocation.required(0)
     let store = try Target(path).open()
     let containers = try store.containers
-    let fileBytes = size(of: path)
+    let space = try store.store.space
     let newest = try containers.map { container in
       (container, try store.versions(of: container.name))
     }
     if console.isJSON {
-      console.json(json(path, fileBytes, newest))
+      console.json(json(path, space, newest))
       return .success
     }
     console.line("store       \(path)", .bold)
-    console.line("size        \(Bytes(fileBytes)), format \(Store.formatVersion)")
+    console.line(
+      "size        \(Bytes(space.byteCount)): \(Bytes(space.usedBytes)) used, "
+        + "\(Bytes(space.freeBytes)) free; format \(Store.formatVersion)")
+    if space.hasReaders { console.line("readers     there are some in other processes") }
     console.line("driver      \(StoreInspector.driverExplanation)")
     console.line("tracking    \(StoreInspector.trackingExplanation)")
     console.line("containers  \(containers.count)")
@@ -38,15 +41,40 @@ enum InfoCommand {
       if let last {
         console.line("    newest \(last.id)\(objects), \(Timestamp(last.secondsSince1970))")
       }
+      pins(of: container.name, space, console)
     }
     return .success
   }
 
+  /// The versions that take most for themselves, and what keeps them.
+  private static func pins(of container: String, _ space: SpaceReport, _ console: Console) {
+    let own = space.versions.filter { $0.container == container && $0.ownBytes > 0 }
+      .sorted { $0.ownBytes > $1.ownBytes }
+    for version in own.prefix(3) {
+      let reasons = version.reasons.map(\.rawValue).joined(separator: ", ")
+      console.line(
+        "    \(Bytes(version.ownBytes)) kept by version \(version.id) alone (\(reasons))", .dim)
+    }
+    if own.count > 3 { console.line("    … \(own.count - 3) more versions", .dim) }
+  }
+
   private static func json(
-    _ path: String, _ fileBytes: Int, _ containers: [(ContainerSummary, [VersionInfo])]
+    _ path: String, _ space: SpaceReport, _ containers: [(ContainerSummary, [VersionInfo])]
   ) -> JSON {
     .object([
-      ("store", .string(path)), ("bytes", .number(fileBytes)),
+      ("store", .string(path)), ("bytes", .number(space.byteCount)),
+      ("usedBytes", .number(space.usedBytes)), ("freeBytes", .number(space.freeBytes)),
+      (
+        "space",
+        .array(
+          space.versions.map {
+            .object([
+              ("version", .number("\($0.id)")), ("container", .string($0.container)),
+              ("ownBytes", .number($0.ownBytes)),
+              ("reasons", .array($0.reasons.map { .string($0.rawValue) })),
+            ])
+          })
+      ),
       ("format", .number(Store.formatVersion)),
       ("driver", .string(StoreInspector.driverExplanation)),
       ("tracking", .string(StoreInspector.trackingExplanation)),
@@ -63,11 +91,6 @@ enum InfoCommand {
           })
       ),
     ])
-  }
-
-  private static func size(of path: String) -> Int {
-    var status = stat()
-    return stat(path, &status) == 0 ? Int(status.st_size) : 0
   }
 
   static func count(_ number: Int, _ noun: String) -> String {
