@@ -182,10 +182,14 @@ struct ToolMannersTests {
     let folder = try ScratchFolder()
     let path = folder.path("large.softpm")
     let store = try Store.open(path)
-    let block = (0..<(16 << 20)).map { UInt8(truncatingIfNeeded: $0 &* 31) }
+    let block = [UInt8](repeating: 7, count: 16 << 20)
     let container = try store.container("large", initial: [[UInt8]]())
-    for _ in 0..<64 {
-      container.update { $0.append(block.map { $0 &+ 1 }) }
+    for number in 0..<64 {
+      container.update { blocks in
+        var copy = block
+        copy[0] = UInt8(number)
+        blocks.append(copy)
+      }
       try container.persistAndWait()
     }
     try store.close()
