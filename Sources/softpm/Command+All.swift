@@ -21,6 +21,10 @@ extension Command {
           + "drivers and write trackers work here, and why."
       ],
       operands: [store],
+      options: [
+        Option(
+          name: "space", about: "What each version alone keeps; of small stores always shown.")
+      ],
       examples: [Example(line: "softpm info notes.softpm", about: "An overview.")],
       run: { try InfoCommand.run($0, $1) }),
     Command(

@@ -13,19 +13,21 @@ enum InfoCommand {
     let path = try invocation.required(0)
     let store = try Target(path).open()
     let containers = try store.containers
-    let space = try store.store.space
+    // Exact figures want every version's table; a large store is shown without, at once.
+    let fileBytes = size(of: path)
+    let space =
+      invocation.has("space") || fileBytes <= 64 << 20 ? try store.store.space : nil
     let newest = try containers.map { container in
       (container, try store.versions(of: container.name))
     }
     if console.isJSON {
-      console.json(json(path, space, newest))
+      console.json(json(path, fileBytes, space, newest))
       return .success
     }
     console.line("store       \(path)", .bold)
-    console.line(
-      "size        \(Bytes(space.byteCount)): \(Bytes(space.usedBytes)) used, "
-        + "\(Bytes(space.freeBytes)) free; format \(Store.formatVersion)")
-    if space.hasReaders { console.line("readers     there are some in other processes") }
+    let used = space.map { ": \(Bytes($0.usedBytes)) used, \(Bytes($0.freeBytes)) free" }
+    console.line("size        \(Bytes(fileBytes))\(used ?? ""); format \(Store.formatVersion)")
+    if space?.hasReaders == true { console.line("readers     there are some in other processes") }
     console.line("driver      \(StoreInspector.driverExplanation)")
     console.line("tracking    \(StoreInspector.trackingExplanation)")
     console.line("containers  \(containers.count)")
@@ -41,8 +43,9 @@ enum InfoCommand {
       if let last {
         console.line("    newest \(last.id)\(objects), \(Timestamp(last.secondsSince1970))")
       }
-      pins(of: container.name, space, console)
+      if let space { pins(of: container.name, space, console) }
     }
+    if space == nil { console.say("--space tells what keeps how much") }
     return .success
   }
 
@@ -59,15 +62,17 @@ enum InfoCommand {
   }
 
   private static func json(
-    _ path: String, _ space: SpaceReport, _ containers: [(ContainerSummary, [VersionInfo])]
+    _ path: String, _ fileBytes: Int, _ space: SpaceReport?,
+    _ containers: [(ContainerSummary, [VersionInfo])]
   ) -> JSON {
     .object([
-      ("store", .string(path)), ("bytes", .number(space.byteCount)),
-      ("usedBytes", .number(space.usedBytes)), ("freeBytes", .number(space.freeBytes)),
+      ("store", .string(path)), ("bytes", .number(fileBytes)),
+      ("usedBytes", space.map { .number($0.usedBytes) } ?? .null),
+      ("freeBytes", space.map { .number($0.freeBytes) } ?? .null),
       (
         "space",
         .array(
-          space.versions.map {
+          (space?.versions ?? []).map {
             .object([
               ("version", .number("\($0.id)")), ("container", .string($0.container)),
               ("ownBytes", .number($0.ownBytes)),
@@ -91,6 +96,11 @@ enum InfoCommand {
           })
       ),
     ])
+  }
+
+  private static func size(of path: String) -> Int {
+    var status = stat()
+    return stat(path, &status) == 0 ? Int(status.st_size) : 0
   }
 
   static func count(_ number: Int, _ noun: String) -> String {
