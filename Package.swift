@@ -120,9 +120,14 @@ let package = Package(
     .testTarget(
       name: "ContainersTests",
       dependencies: [
-        "Containers", "SoftPMTesting", "ListProgram", "ZooProgram", "GenerationsProgram",
+        "Containers", "SoftPMTesting", "Worlds", "WorldProgram", "ListProgram", "ZooProgram",
+        "GenerationsProgram",
         "ExitProgram", "GoldenStore", "softpm",
       ]),
+    .target(name: "Worlds", path: "Tests/Programs/Worlds"),
+    .executableTarget(
+      name: "WorldProgram", dependencies: ["Containers", "Worlds"],
+      path: "Tests/Programs/WorldProgram"),
     .testTarget(name: "TidyTests"),
 
     // MARK: Programs that tests run as processes of their own

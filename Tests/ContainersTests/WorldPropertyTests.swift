@@ -1,6 +1,7 @@
 import Containers
 import Foundation
 import Testing
+import Worlds
 
 /// Random graphs, changed at random, persisted at random, restored, and compared with what
 /// ordinary Swift said about them.

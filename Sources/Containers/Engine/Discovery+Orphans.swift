@@ -53,7 +53,7 @@ extension Discovery {
     let doubtful = closure()
     var inner: [MemberID: Int] = [:]
     for member in doubtful {
-      membership.forEachReference(of: member) { reference in
+      forEachStrong(of: member) { reference in
         if doubtful.contains(reference) { inner[reference, default: 0] += 1 }
       }
     }
@@ -65,14 +65,21 @@ extension Discovery {
     }
   }
 
+  /// A member's references to members. A list that was not read since may have some into chunks that
+  /// were divided anew: their targets are gone.
+  private func forEachStrong(of member: MemberID, _ body: (MemberID) -> Void) {
+    membership.forEachReference(of: member) { reference in
+      if !reference.isLoose, !isVoid(reference, in: member) { body(reference) }
+    }
+  }
+
   /// The orphans and what hangs on them.
   private func closure() -> Set<MemberID> {
     var found: Set<MemberID> = []
     var next = orphans.filter { membership.isOrphan($0) }
     while let member = next.popLast() {
       guard found.insert(member).inserted else { continue }
-      membership.forEachReference(of: member) { reference in
-        guard !reference.isLoose else { return }
+      forEachStrong(of: member) { reference in
         if membership.record(of: reference).pointee.parent == member { next.append(reference) }
       }
     }
@@ -92,14 +99,14 @@ extension Discovery {
     var rescued: [MemberID] = []
     membership.forEachMember { member in
       guard !doubtful.contains(member) else { return }
-      membership.forEachReference(of: member) { reference in
+      forEachStrong(of: member) { reference in
         guard held.contains(reference) else { return }
         if setParent(of: reference, to: member, in: doubtful) { rescued.append(reference) }
       }
     }
     guard !rescued.isEmpty else { throw Membership.outOfReach }
     while let member = rescued.popLast() {
-      membership.forEachReference(of: member) { reference in
+      forEachStrong(of: member) { reference in
         guard doubtful.contains(reference) else { return }
         if setParent(of: reference, to: member, in: doubtful) { rescued.append(reference) }
       }

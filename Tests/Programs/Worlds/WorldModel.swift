@@ -2,11 +2,11 @@
 // model that restored graphs are compared with.
 
 /// Splitmix64: a seed reproduces a run.
-struct SeededGenerator: RandomNumberGenerator {
+package struct SeededGenerator: RandomNumberGenerator {
   private var state: UInt64
-  init(seed: UInt64) { state = seed &* 0x9e37_79b9_7f4a_7c15 &+ 1 }
+  package init(seed: UInt64) { state = seed &* 0x9e37_79b9_7f4a_7c15 &+ 1 }
 
-  mutating func next() -> UInt64 {
+  package mutating func next() -> UInt64 {
     state &+= 0x9e37_79b9_7f4a_7c15
     var mixed = state
     mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
@@ -70,7 +70,9 @@ final class HeavyVertex: Vertex {
   var label: String?
 }
 
-final class World {
+package final class World {
+  package init() {}
+
   var entry: Vertex?
   var index: [Int: Vertex] = [:]
   var log: [String] = []
@@ -82,7 +84,7 @@ final class World {
 
 extension World {
   /// Everything strong references reach, in an order that depends on the graph alone.
-  func description() -> [String] {
+  package func description() -> [String] {
     var found: [Vertex] = []
     var seen: Set<ObjectIdentifier> = []
     func visit(_ vertex: Vertex) {

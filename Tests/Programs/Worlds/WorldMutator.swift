@@ -1,16 +1,16 @@
 // Random changes to a world: whatever programs do to their objects, in any order.
 
-struct WorldMutator {
-  var random: SeededGenerator
+package struct WorldMutator {
+  package var random: SeededGenerator
   private var lastID = 0
   /// Vertices that the program holds besides the graph, in it or out of it.
   private var held: [Vertex] = []
 
-  init(seed: UInt64) {
+  package init(seed: UInt64) {
     random = SeededGenerator(seed: seed)
   }
 
-  mutating func forgetHeld() { held.removeAll() }
+  package mutating func forgetHeld() { held.removeAll() }
 
   private mutating func newVertex() -> Vertex {
     lastID += 1
@@ -34,7 +34,7 @@ struct WorldMutator {
     return vertex
   }
 
-  mutating func step(_ world: World) {
+  package mutating func step(_ world: World) {
     world.generation += 1
     guard let vertex = pick(world) else {
       let first = newVertex()
