@@ -9,7 +9,9 @@ let package = Package(
   name: "softpm-examples",
   dependencies: [.package(name: "softpm", path: "..")],
   targets: [
-    .executableTarget(name: "phonebook", dependencies: [containers])
+    .executableTarget(name: "phonebook", dependencies: [containers]),
+    .executableTarget(name: "undo", dependencies: [containers]),
+    .executableTarget(name: "futures", dependencies: [containers]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -16,6 +16,7 @@ scripts/store-proof.sh
 scripts/types-proof.sh
 swift build --package-path Examples
 scripts/demo.sh --quiet
+scripts/examples.sh
 # The benchmarks at their smallest size, so that they never rot. Optimised: what the optimiser
 # makes of a program's types is persisted too, and no other test is built so.
 SOFTPM_BUILD_FLAGS="-Xswiftc -warnings-as-errors" scripts/bench.sh all --smoke
