@@ -116,10 +116,13 @@ struct LettingGoTests {
     let outcome = try program.run(how, isDeep ? "10000" : "150")
     #expect(outcome.status == 0, "\(outcome.errors)")
     let usage = outcome.lines.map { $0.split(separator: " ").compactMap { Int($0) } }
-    try #require(usage.count == 2 && usage.allSatisfy { $0.count == 2 })
+    try #require(usage.count == 2 && usage.allSatisfy { $0.count == 4 })
     // The graph itself takes 0.2 MiB: keeping each generation would take 25 MiB more.
     let (early, late) = (usage[0], usage[1])
     #expect(late[0] - early[0] < 8 << 10, "KiB resident: \(early[0]), then \(late[0])")
     #expect(late[1] - early[1] < 20, "mappings: \(early[1]), then \(late[1])")
+    // An object that is held keeps its arena's addresses, some 4 GiB; nothing else may keep any.
+    let limit = (1 + 5 * (late[3] - early[3])) << 20
+    #expect(late[2] - early[2] < limit, "KiB of addresses: \(early[2]), then \(late[2])")
   }
 }

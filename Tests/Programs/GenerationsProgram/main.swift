@@ -1,8 +1,11 @@
-// Opens, changes, persists and closes a container over and over, and prints how much memory and
-// how many mappings the process has on the way.
+// Opens, changes, persists and closes a container over and over, and prints on the way how much
+// memory (KiB), how many mappings and how much address space (KiB) the process has, and how many
+// objects it holds.
 //
 //   GenerationsProgram reopen COUNT      close and open again each time
-//   GenerationsProgram switch COUNT      switch to an old version each time, one object in ten held
+//   GenerationsProgram switch COUNT      switch to an old version each time; of each tenth graph,
+//                                        hold an object for a while
+//   GenerationsProgram hold COUNT        the same, and hold all those objects to the end
 
 import Containers
 import Foundation
@@ -36,13 +39,14 @@ func makeRoot() -> Root {
   return root
 }
 
-func usage() -> String {
+func usage(holding held: [Item]) -> String {
   let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
-  let resident =
-    status.split(separator: "\n").first { $0.hasPrefix("VmRSS") }?
-    .split(whereSeparator: { !$0.isNumber }).first.map(String.init) ?? "0"
+  func figure(_ name: String) -> String {
+    status.split(separator: "\n").first { $0.hasPrefix(name) }?
+      .split(whereSeparator: { !$0.isNumber }).first.map(String.init) ?? "0"
+  }
   let maps = (try? String(contentsOfFile: "/proc/self/maps", encoding: .utf8)) ?? ""
-  return "\(resident) \(maps.split(separator: "\n").count)"
+  return "\(figure("VmRSS")) \(maps.split(separator: "\n").count) \(figure("VmSize")) \(held.count)"
 }
 
 let count = Int(CommandLine.arguments[2]) ?? 0
@@ -66,9 +70,9 @@ for round in 0..<count {
     kept.links = []
     kept.table = [:]
     if round % 10 == 0 { held.append(kept) }
-    if held.count > 20 { held.removeFirst() }
+    if CommandLine.arguments[1] == "switch", held.count > 20 { held.removeFirst() }
     try container.switchTo(first)
   }
-  if round == count / 5 || round == count - 1 { print(usage()) }
+  if round == count / 5 || round == count - 1 { print(usage(holding: held)) }
 }
 precondition(container.root.items.count == 200 && held.allSatisfy { $0.number < 200 })
