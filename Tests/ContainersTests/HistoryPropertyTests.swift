@@ -67,7 +67,7 @@ private struct RandomHistory {
 
   static let actions = [
     "point", "unchanged", "switch", "branch", "label", "drop", "snapshot", "let go", "reopen",
-    "reopen store", "delete", "diff",
+    "reopen store", "delete",
   ]
 
   let path: String
@@ -126,7 +126,6 @@ private struct RandomHistory {
     case 60..<65: action = "reopen"
     case 65..<68: action = "reopen store"
     case 68..<70 where lines.count > 3: action = "delete"
-    case 70..<75: action = "diff"
     default: break
     }
     done[action, default: 0] += 1
@@ -164,7 +163,6 @@ private struct RandomHistory {
       try store.delete(name)
       lines[name] = nil
       return "delete \(name)"
-    case "diff": break
     default:
       line.container.update { world in for _ in 0..<15 { line.mutator.step(world) } }
       line.content = line.container.read { $0.description() }
