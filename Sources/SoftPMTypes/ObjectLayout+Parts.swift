@@ -81,6 +81,12 @@ extension ObjectLayout {
     of target: UnsafeRawPointer, startingIn range: Range<Int>,
     _ body: (Reference) throws(ContainerError) -> Void
   ) throws(ContainerError) {
+    // Nothing to ask of numbers one by one: 4 MiB of bytes took 5.6 ms.
+    switch form {
+    case .array(let element) where element.isUnvisited: return
+    case .table(let table) where table.key.isUnvisited && table.value?.isUnvisited ?? true: return
+    default: break
+    }
     let site = Site(layout: self, target: target)
     try forEachElement(of: target, startingIn: range) { element, offset throws(ContainerError) in
       guard !element.isUnvisited else { return }
