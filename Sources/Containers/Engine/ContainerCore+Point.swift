@@ -48,7 +48,8 @@ extension ContainerCore {
       if let error = takeUntold() { throw error }
       try repairLine()
       let makesVersion = isLabelled || line.mustCommit
-      guard DiscoveryMode.current != .full else {
+      guard looksAtChanges else {
+        line.membership = nil
         var taken = try takeEverything(comparingWith: line.rebuilt ?? line.stored)
         if line.rebuilt != nil,
           makesVersion || !taken.changed.isEmpty || !taken.removed.isEmpty
@@ -65,6 +66,13 @@ extension ContainerCore {
       pointMutex.unlock()
       throw error
     }
+  }
+
+  /// Members are numbered by their place, with as many bits as there are (`MemberID`); an arena whose
+  /// used part is larger is traced in full at each point.
+  var looksAtChanges: Bool {
+    DiscoveryMode.current != .full
+      && UInt(arena.chunkCount) * UInt(chunkSize.rawValue) < MemberID.reach
   }
 
   private func finishUnlocked(_ fixed: inout Fixed) throws(ContainerError) -> Taken {

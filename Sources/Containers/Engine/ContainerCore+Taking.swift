@@ -48,7 +48,13 @@ extension ContainerCore {
     let collected = clock.now
     let before = line.membership?.memberCount ?? 0
     let (membership, isWhole) = try discover(tracking.dirty, &statistics)
-    try tracking.watch(pages: membership.foreign.takeNewPages())
+    do throws(ContainerError) {
+      try tracking.watch(pages: membership.foreign.takeNewPages())
+    } catch {
+      // Pages with members that nobody watches: what is written there would be lost.
+      line.membership = nil
+      throw error
+    }
     let discovered = clock.now
     var fixed = try rooted { () throws(ContainerError) in
       try copyMarked(membership, isWhole: isWhole, makesVersion: makesVersion)

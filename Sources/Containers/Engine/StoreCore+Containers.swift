@@ -206,7 +206,7 @@ extension ContainerCore {
   /// After hash tables were rebuilt under this process's seeds: remembers what unchanged chunks
   /// look like now, so that the rebuilding alone makes no version.
   func rememberRebuiltImages() throws(ContainerError) {
-    guard DiscoveryMode.current != .full else {
+    guard looksAtChanges else {
       let taken = try takeEverything(comparingWith: [:])
       line.rebuilt = Dictionary(uniqueKeysWithValues: taken.changed.map { ($0.chunk, $0.digest) })
       return
