@@ -243,6 +243,17 @@ static bool make_usable(void *start, size_t bytes) {
   return mprotect((void *)from, to - from, PROT_READ | PROT_WRITE) == 0;
 }
 
+// Arenas beyond this get huge pages where they have them: filling such memory takes fewer faults,
+// and what is not written is looked at in one step per 2 MiB. Smaller ones would waste some.
+static const size_t small_pages_bytes = (size_t)16 << 20;
+
+static void ask_for_huge_pages(const softpm_range *range, size_t offset, size_t bytes) {
+#ifdef MADV_HUGEPAGE
+  if (range == softpm_nursery || offset < small_pages_bytes) return;
+  madvise((void *)(range->base + offset), bytes, MADV_HUGEPAGE);
+#endif
+}
+
 bool softpm_range_commit(softpm_range *range, uint32_t chunk_end) {
   size_t needed = rounded_up((size_t)chunk_end << range->chunk_shift, SOFTPM_GRANULE);
   uint32_t granules = (uint32_t)(needed >> softpm_granule_shift);
@@ -258,6 +269,7 @@ bool softpm_range_commit(softpm_range *range, uint32_t chunk_end) {
       make_usable(&range->states[offset / 16], bytes / 16) &&
       (!SOFTPM_HEAP_CHECKS || make_usable(&range->checks[offset / 16], bytes / 16)) &&
       make_usable((void *)(range->base + offset), bytes);
+  if (done) ask_for_huge_pages(range, offset, bytes);
   errno = saved;
   if (!done) return false;
   for (uint32_t granule = present; granule < granules; granule++) {

@@ -26,6 +26,15 @@ final class ArrayForm: FieldForm {
   }
 
   override var isSelfContained: Bool { true }
+  override var directSlot: DirectPlan.Slot? {
+    // Only what is one reference can be in storage of objects.
+    let isReference =
+      element.size == MemoryLayout<UInt>.size && !catalog.valueLayout(of: element).isUnvisited
+    return DirectPlan.Slot(
+      offset: 0, kind: .array, empty: UInt(bitPattern: empty),
+      emptyCode: WellKnown.emptyArray.rawValue,
+      untoldHeader: isReference ? objectsStorage : 0)
+  }
 
   private lazy var own = catalog.arrayStorageLayout(ofElement: element)
   /// The header of `[AnyObject]`'s storage; 0 where that is our elements' own.

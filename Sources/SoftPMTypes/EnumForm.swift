@@ -60,6 +60,16 @@ final class EnumForm: FieldForm {
     payloads.contains { $0.boxed != nil || !($0.payload?.isUnvisited ?? true) }
   }
 
+  /// An optional of what is one form: no value of that has the word zero.
+  override var directSlot: DirectPlan.Slot? {
+    guard isOptional, let payload = payloads.first?.payload,
+      case .form(let form) = payload.structure,
+      payload.size == size, !(form is EnumForm), var slot = form.directSlot
+    else { return nil }
+    slot.allowsZero = true
+    return slot
+  }
+
   override var isSelfContained: Bool {
     payloads.allSatisfy { $0.payload?.isSelfContained ?? true }
   }

@@ -11,6 +11,9 @@ class FieldForm {
   /// nothing is read but the value, what never changes, and where members live.
   var isSelfContained: Bool { !isVisited }
 
+  /// Where the one reference of a value is, if its word alone tells what it refers to.
+  var directSlot: DirectPlan.Slot? { nil }
+
   func visit(
     _ value: UnsafeRawPointer, at slot: Int, in site: Site, _ body: ReferenceVisitor
   ) throws(ContainerError) {}

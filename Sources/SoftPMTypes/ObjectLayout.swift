@@ -76,18 +76,38 @@ package final class ObjectLayout {
     return layout.objectOffsets
   }
 
-  /// Where all references are, if they are plain pointers.
-  var directPlan: DirectPlan? {
+  /// Where all references are, if arithmetic finds them. Lives as long as the layout.
+  private(set) lazy var directPlan: UnsafePointer<DirectPlan>? = makeDirectPlan().map { plan in
+    let place = UnsafeMutablePointer<DirectPlan>.allocate(capacity: 1)
+    place.initialize(to: plan)
+    madePlan = place
+    return UnsafePointer(place)
+  }
+  private var madePlan: UnsafeMutablePointer<DirectPlan>?
+
+  deinit { madePlan?.deallocate() }
+
+  /// How images are made where the plan's references are known; nil where there is no plan.
+  private(set) lazy var directImage: DirectImage? = {
     switch form {
-    case .instance(let layout) where layout.visitedForms.isEmpty:
-      DirectPlan(offsets: layout.objectOffsets)
-    case .array(let element) where element.visitedForms.isEmpty:
-      DirectPlan(
-        offsets: element.objectOffsets, first: ArrayBits.elementsOffset(element.alignmentMask),
-        stride: element.stride)
+    case .instance(let layout), .array(let layout): layout.directImage
+    default: nil
+    }
+  }()
+
+  private func makeDirectPlan() -> DirectPlan? {
+    switch form {
+    case .instance(let layout):
+      layout.directSlots.map { DirectPlan(slots: $0) }
+    case .array(let element):
+      element.directSlots.map {
+        DirectPlan(
+          slots: $0, first: ArrayBits.elementsOffset(element.alignmentMask),
+          stride: element.stride)
+      }
     case .table(let table) where table.key.isUnvisited && (table.value?.isUnvisited ?? true):
-      DirectPlan(offsets: UnsafeBufferPointer(start: nil, count: 0))
-    case .string: DirectPlan(offsets: UnsafeBufferPointer(start: nil, count: 0))
+      .empty
+    case .string: .empty
     default: nil
     }
   }

@@ -27,6 +27,10 @@ enum StringBits {
   static let bytesOffset = 32
   /// Storage of more capacity has a slot for breadcrumbs (`_StringBreadcrumbs.breadcrumbStride`).
   static let breadcrumbStride = 64
+  /// Of the second word: the string is in the two words.
+  static let smallBit: UInt = 1 << 61
+  /// Of the first word: the bytes are in storage of the standard library's own.
+  static let inStorage = native | tailAllocated
   static let emptyWord: UInt64 = 0xe000_0000_0000_0000
 
   /// What the storage of `count` bytes needs, the zero byte and breadcrumbs included.
@@ -77,6 +81,9 @@ final class StringForm: FieldForm {
   }
 
   override var isSelfContained: Bool { true }
+  override var directSlot: DirectPlan.Slot? {
+    DirectPlan.Slot(offset: 8, kind: .string)
+  }
 
   private static let bridged = Refusal(
     "This string's content belongs to another library.", remedy: "Store a copy: String(text).")

@@ -23,6 +23,10 @@ final class TableForm: FieldForm {
   }
 
   override var isSelfContained: Bool { true }
+  override var directSlot: DirectPlan.Slot? {
+    DirectPlan.Slot(
+      offset: 0, kind: .table, empty: UInt(bitPattern: empty), emptyCode: emptyCode.rawValue)
+  }
 
   private func storage(
     _ value: UnsafeRawPointer, at slot: Int, in site: Site

@@ -24,7 +24,7 @@ package final class TypeCatalog {
     /// Held by `instances`.
     var layout: Unmanaged<ObjectLayout>?
     var offsets: UnsafeBufferPointer<Int>?
-    var plan: DirectPlan?
+    var plan: UnsafePointer<DirectPlan>?
   }
 
   private struct MemoryKey: Hashable {
@@ -116,7 +116,7 @@ package final class TypeCatalog {
   ///
   /// Reads one word of the target and calls nothing: also for memory whose content is not certain.
   @inline(__always)
-  package func directPlan(ofObjectAt target: UnsafeRawPointer) -> DirectPlan? {
+  package func directPlan(ofObjectAt target: UnsafeRawPointer) -> UnsafePointer<DirectPlan>? {
     let header = target.load(as: UInt.self)
     let place = recent + Int((header >> 4) ^ (header >> 14)) & (Self.recentCount - 1)
     guard place.pointee.header == header else { return nil }

@@ -159,6 +159,33 @@ final class ValueLayout {
   /// Plain bytes, in memory that lives as long as the layout.
   var runs: UnsafeBufferPointer<Run> { plan.runs }
 
+  /// For plans, in memory that lives as long as the layout; nil where there can be none.
+  var directSlots: UnsafeBufferPointer<DirectPlan.Slot>? { direct?.slots }
+  var directImage: DirectImage? {
+    direct.map { DirectImage(runs: runs, slots: $0.slots, others: $0.others) }
+  }
+  private lazy var direct: DirectMemory? = DirectPlan.slots(of: self).map { slots in
+    DirectMemory(
+      slots,
+      forms.filter { !$0.form.isVisited }
+        .map { DirectImage.Other(offset: $0.offset, form: .passUnretained($0.form)) })
+  }
+
+  private final class DirectMemory {
+    let slots: UnsafeBufferPointer<DirectPlan.Slot>
+    let others: UnsafeBufferPointer<DirectImage.Other>
+
+    init(_ slots: [DirectPlan.Slot], _ others: [DirectImage.Other]) {
+      self.slots = AccessPlan.buffer(slots)
+      self.others = AccessPlan.buffer(others)
+    }
+
+    deinit {
+      slots.deallocate()
+      others.deallocate()
+    }
+  }
+
   /// An image can be made from a copy of the value.
   private(set) lazy var isSelfContained: Bool = forms.allSatisfy(\.form.isSelfContained)
   /// Nothing to visit: no reference, nothing to refuse.
@@ -199,7 +226,7 @@ private final class AccessPlan {
     allForms = Self.buffer(all.map { Place($0) })
   }
 
-  private static func buffer<Element>(_ elements: [Element]) -> UnsafeBufferPointer<Element> {
+  static func buffer<Element>(_ elements: [Element]) -> UnsafeBufferPointer<Element> {
     let buffer = UnsafeMutableBufferPointer<Element>.allocate(capacity: elements.count)
     _ = buffer.initialize(from: elements)
     return UnsafeBufferPointer(buffer)

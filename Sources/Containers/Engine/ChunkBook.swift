@@ -43,6 +43,8 @@ struct ChunkBook {
   var kind = Kind.none
   /// The chunk's image is to be made.
   var isMarked = false
+  /// Some member's layout here was told by who refers to it, and not by its header.
+  var hasTold = false
   /// A member here can be imaged from live memory only.
   var isEntangled = false
   /// Slabs: bytes of a cell.
@@ -124,7 +126,9 @@ struct ChunkBook {
   private mutating func makeRoom(for count: UInt32) {
     var needed: UInt32 = count
     for cell in 0..<Int(cellCount) { needed += room(of: cell) }
-    let capacity = max(16, needed + needed / 4)
+    // Cells of one size mostly hold as many references each.
+    let guess = referencesCapacity == 0 ? count * (cellCount / 2 + 1) : needed + needed / 2
+    let capacity = max(16, needed, guess)
     let new = UnsafeMutablePointer<MemberID>.allocate(capacity: Int(capacity))
     var used: UInt32 = 0
     for cell in 0..<Int(cellCount) {

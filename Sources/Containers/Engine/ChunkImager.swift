@@ -13,17 +13,18 @@ import SoftPMTypes
 ///    a time.
 final class ChunkImager: ImageContext {
   /// The chunks that differ from what the store has.
-  private(set) var changed: [(chunk: ChunkIndex, digest: Digest)] = []
+  @exclusivity(unchecked) private(set) var changed: [(chunk: ChunkIndex, digest: Digest)] = []
   /// All that were imaged.
-  private(set) var imaged: Set<ChunkIndex> = []
+  @exclusivity(unchecked) private(set) var imaged: Set<ChunkIndex> = []
   /// One after another, in the order of `changed`.
-  private(set) var images: PageBuffer
-  var types: TypeTable
+  @exclusivity(unchecked) private(set) var images: PageBuffer
+  @exclusivity(unchecked) var types: TypeTable
 
   private let membership: Membership
+  private let catalog: TypeCatalog
   private let chunkSize: Int
   private let known: (ChunkIndex) -> Digest?
-  private var used = 0
+  @exclusivity(unchecked) private var used = 0
 
   var home: ArenaAddress { membership.arena.home }
 
@@ -34,6 +35,7 @@ final class ChunkImager: ImageContext {
     known: @escaping (ChunkIndex) -> Digest?
   ) {
     self.membership = membership
+    catalog = membership.catalog
     self.types = types
     self.known = known
     chunkSize = membership.arena.chunkSize.rawValue
@@ -71,7 +73,9 @@ final class ChunkImager: ImageContext {
       let member = MemberID(UInt32((first + UInt(offset)) >> MemberID.unitShift))
       ChunkHeader.mark(memberAt: offset, in: image, chunkSize: chunkSize)
       let source = copy.map { $0 + offset } ?? membership.pointer(to: member)
-      try write(member, records[cell], at: source, into: start + offset, capacity: capacity)
+      try write(
+        member, records[cell], hasTold: book.hasTold, at: source, into: start + offset,
+        capacity: capacity)
     }
     for part in 0..<header.chunkCount {
       note(ChunkIndex(chunk.rawValue + UInt32(part)), partAt: part * chunkSize, of: image)
@@ -111,7 +115,7 @@ final class ChunkImager: ImageContext {
 
   @inline(__always)
   private func write(
-    _ member: MemberID, _ record: CellRecord, at source: UnsafeRawPointer,
+    _ member: MemberID, _ record: CellRecord, hasTold: Bool, at source: UnsafeRawPointer,
     into image: UnsafeMutableRawPointer, capacity: Int
   ) throws(ContainerError) {
     let strong =
@@ -119,13 +123,18 @@ final class ChunkImager: ImageContext {
     let unowned =
       membership.loose.isEmpty
       ? 0 : membership.loose.unownedCount(to: membership.address(of: member))
-    if !membership.told.isEmpty, let layout = membership.told[member] {
+    if hasTold, let layout = membership.told[member] {
       return try layout.writeImage(
         of: source, into: image, capacity: capacity, strong: UInt32(strong),
         unowned: UInt32(unowned), self)
     }
-    let layout = try membership.catalog.unmanagedLayout(ofObjectAt: source)
+    let members = membership.references(of: member)
+    let layout = try catalog.unmanagedLayout(ofObjectAt: source)
     try layout.borrowed { layout throws(ContainerError) in
+      let isWritten = try layout.writeDirectImage(
+        of: source, into: image, capacity: capacity, strong: UInt32(strong),
+        unowned: UInt32(unowned), members: MemberID.numbers(members), self)
+      if isWritten { return }
       try layout.writeImage(
         of: source, into: image, capacity: capacity, strong: UInt32(strong),
         unowned: UInt32(unowned), self)

@@ -34,9 +34,14 @@ extension ContainerCore {
   /// A point that nobody asked for: its error waits for the next call that can throw.
   func persistUnasked() {
     do {
-      let outcome = try persist(label: nil)
-      outcome.commit?.whenDone { [weak self] error in
-        if let error { self?.remember(untold: error) }
+      try beginPoint(label: nil, isAwaited: false).pending.whenMade { [weak self] outcome in
+        switch outcome {
+        case .failure(let error): self?.remember(untold: error)
+        case .success(let outcome):
+          outcome.commit?.whenDone { [weak self] error in
+            if let error { self?.remember(untold: error) }
+          }
+        }
       }
     } catch {
       remember(untold: error)
@@ -53,13 +58,15 @@ extension ContainerCore {
   // MARK: State
 
   var currentVersion: VersionID? {
+    finishPending()
     pointMutex.lock()
     defer { pointMutex.unlock() }
     return line.version
   }
 
   var currentStatistics: ContainerStatistics {
-    state.withLock { state in
+    finishPending()
+    return state.withLock { state in
       var statistics = state.statistics
       statistics.pointsInFlight = state.inFlight.count
       return statistics
@@ -75,6 +82,7 @@ extension ContainerCore {
   func exclude<Object, Value>(_ field: KeyPath<Object, Value>) throws(ContainerError) {
     try requireOpen()
     try store.requireWritable()
+    finishPending()
     lock.lockShared()
     defer { lock.unlockShared() }
     pointMutex.lock()

@@ -15,34 +15,82 @@ extension ContainerCore {
   /// Makes a persistence point: the state at the call, fixed before it returns.
   ///
   /// Under the lock it is found what changed, and the bytes of that are copied. Images, comparing
-  /// and writing come after.
-  func persist(label: String?) throws(ContainerError) -> PointOutcome {
+  /// and writing come after, behind the caller's back unless the point `isAwaited`.
+  func persist(
+    label: String?, isAwaited: Bool = false
+  ) throws(ContainerError) -> PersistencePoint {
+    let (pending, base) = try beginPoint(label: label, isAwaited: isAwaited)
+    return PersistencePoint(pending, after: base)
+  }
+
+  func beginPoint(
+    label: String?, isAwaited: Bool
+  ) throws(ContainerError) -> (pending: PendingPoint, base: VersionID?) {
     try requireOpen()
     try store.requireWritable()
     lock.requireNotUpdating(for: "persist")
     if let label { try Self.check(label) }
-    waitForRoomInFlight()
-    let taken = try takeLocked(isLabelled: label != nil)
-    defer { pointMutex.unlock() }
+    let (base, images) = try takeLocked(isLabelled: label != nil)
+    let pending = PendingPoint(forkGeneration: store.forkGeneration) { [self] in
+      finishPoint(images, label: label)
+    }
+    state.withLock { $0.pending = pending }
+    if isAwaited {
+      pending.run()
+    } else {
+      pointQueue.async { withoutScopes { pending.run() } }
+    }
+    return (pending, base)
+  }
+
+  /// The last part of a point. Lets go of `pointMutex`.
+  private func finishPoint(
+    _ images: () throws(ContainerError) -> Taken, label: String?
+  ) -> PendingPoint.Outcome {
     do throws(ContainerError) {
-      return try commit(try taken(), label: label)
+      let outcome = try commit(try images(), label: label)
+      endPoint(nil)
+      return .success(outcome)
     } catch {
       // What was found to have changed is not on its way: the next point looks at everything.
       line.membership = nil
-      throw error
+      endPoint(error)
+      return .failure(traced(error))
     }
   }
 
-  /// Fixes the state under the lock. The result, for after it, makes the images; `pointMutex` is
-  /// held from then on.
+  private func endPoint(_ failure: ContainerError?) {
+    state.withLock { state in
+      state.pending = nil
+      state.unmade = failure
+    }
+    pointMutex.unlock()
+  }
+
+  /// An error of an image with the path from the root, if the program is not at work there now and
+  /// has not mended it.
+  private func traced(_ error: ContainerError) -> ContainerError {
+    guard error.path != nil, lock.tryLockShared() else { return error }
+    defer { lock.unlockShared() }
+    guard pointMutex.tryLock() else { return error }
+    defer { pointMutex.unlock() }
+    do throws(ContainerError) {
+      _ = try takeEverything(comparingWith: [:])
+      return error
+    } catch {
+      return error
+    }
+  }
+
+  /// Fixes the state under the lock: the version before, and what makes the images after it.
+  /// `pointMutex` is held from then on.
   private func takeLocked(
     isLabelled: Bool
-  ) throws(ContainerError) -> () throws(ContainerError) -> Taken {
+  ) throws(ContainerError) -> (VersionID?, () throws(ContainerError) -> Taken) {
     let clock = ContinuousClock()
-    lock.lockShared()
+    lockForPoint()
     defer { lock.unlockShared() }
     let started = clock.now
-    pointMutex.lock()
     do throws(ContainerError) {
       try requireOpen()
       if let error = takeUntold() { throw error }
@@ -57,14 +105,30 @@ extension ContainerCore {
           taken = try takeEverything(comparingWith: line.stored)
         }
         taken.statistics.stall = clock.now - started
-        return { () throws(ContainerError) in taken }
+        return (line.version, { () throws(ContainerError) in taken })
       }
       var fixed = try fix(makesVersion: makesVersion)
       fixed.statistics.stall = clock.now - started
-      return { () throws(ContainerError) in try self.finishUnlocked(&fixed) }
+      return (line.version, { () throws(ContainerError) in try self.finish(&fixed) })
     } catch {
       pointMutex.unlock()
       throw error
+    }
+  }
+
+  /// Takes `lock`, shared, and `pointMutex`, and waits for a point before this one, or for room in
+  /// flight, without holding either.
+  private func lockForPoint() {
+    while true {
+      finishPending()
+      waitForRoomInFlight()
+      lock.lockShared()
+      if pointMutex.tryLock() {
+        if state.withLock({ $0.inFlight.count < Limits.pointsInFlight }) { return }
+        pointMutex.unlock()
+      }
+      lock.unlockShared()
+      pointMutex.waitUntilFree()
     }
   }
 
@@ -73,18 +137,6 @@ extension ContainerCore {
   var looksAtChanges: Bool {
     DiscoveryMode.current != .full
       && UInt(arena.chunkCount) * UInt(chunkSize.rawValue) < MemberID.reach
-  }
-
-  private func finishUnlocked(_ fixed: inout Fixed) throws(ContainerError) -> Taken {
-    do throws(ContainerError) {
-      return try finish(&fixed)
-    } catch {
-      // The same error again, with the path from the root, unless the program has mended it.
-      lock.lockShared()
-      defer { lock.unlockShared() }
-      _ = try takeEverything(comparingWith: [:])
-      throw error
-    }
   }
 
   static func check(_ label: String) throws(ContainerError) {

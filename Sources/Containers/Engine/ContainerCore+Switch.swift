@@ -11,6 +11,7 @@ extension ContainerCore {
     try requireOpen()
     lock.requireHeldByNobodyHere(for: "switchTo")
     let restored = try restored(version, as: Root.self)
+    finishPending()
     lock.lockExclusive(for: "switchTo")
     defer { lock.unlockExclusive() }
     pointMutex.lock()

@@ -1,3 +1,4 @@
+import Dispatch
 import SoftPMBase
 import SoftPMHeap
 import SoftPMStore
@@ -11,7 +12,8 @@ import Synchronization
 /// 1. `lock` guards the program's objects: shared for reading and for a point's stall, exclusive
 ///    for updates.
 /// 2. `pointMutex` makes points one at a time, and guards `line`. It is taken after `lock`, so
-///    that a point may be made inside a `read`; a point lets go of `lock` first.
+///    that a point may be made inside a `read`; a point lets go of `lock` first, and ends on
+///    another thread perhaps. So whoever holds `pointMutex` waits for `lock` never.
 /// 3. `state` is taken last, for moments, and never while anything is waited for.
 /// 4. Whatever the engine itself allocates is allocated outside scopes, so that the arena holds
 ///    the program's objects only.
@@ -29,6 +31,8 @@ final class ContainerCore: @unchecked Sendable {
   var arena: Arena
 
   let pointMutex = PointMutex()
+  /// Where the images of points are made.
+  let pointQueue = DispatchQueue(label: "softpm.points")
   /// What points build on. Guarded by `pointMutex`.
   var line: Line
 
@@ -91,6 +95,10 @@ final class ContainerCore: @unchecked Sendable {
   struct State {
     var attributes: ContainerAttributes
     var statistics = ContainerStatistics()
+    /// The point whose images are being made. `pointMutex` is held for it.
+    var pending: PendingPoint?
+    /// Why the last point could not be made, where only its `wait` was told.
+    var unmade: ContainerError?
     /// Points of the present line that may not be durable yet, in their order.
     var inFlight: [Commit] = []
     /// Counts switches, so that what becomes of an earlier line's points leaves this one alone.
@@ -155,6 +163,7 @@ final class ContainerCore: @unchecked Sendable {
       return state.isClosed
     }
     guard !alreadyClosed else { return }
+    finishPending()
     lock.lockExclusive(for: "close")
     defer { lock.unlockExclusive() }
     pointMutex.lock()
@@ -173,12 +182,18 @@ final class ContainerCore: @unchecked Sendable {
   /// Waits until no point is in flight. The error that was not made good by a later point, or
   /// that nobody was told of, if any.
   func drain() -> ContainerError? {
+    finishPending()
     let commits = state.withLock { $0.inFlight }
     var failure: ContainerError?
     for commit in commits {
       do throws(ContainerError) { try commit.wait() } catch { failure = failure ?? error }
     }
-    return takeUntold() ?? failure ?? state.withLock { $0.lineFailure }
+    return takeUntold() ?? failure ?? state.withLock { $0.lineFailure ?? $0.unmade }
+  }
+
+  /// Returns when the images of every point that was begun are made.
+  func finishPending() {
+    _ = state.withLock { $0.pending }?.awaitedOutcome()
   }
 
   func takeUntold() -> ContainerError? {
@@ -192,12 +207,4 @@ final class ContainerCore: @unchecked Sendable {
 /// What stands in the place of a closed container's root.
 private final class ClosedRoot: Sendable {
   static let shared = ClosedRoot()
-}
-
-/// Serialises the points of a container. A type of its own because points also wait for it.
-final class PointMutex: Sendable {
-  private let mutex = ContainerLock()
-
-  func lock() { mutex.lockExclusive(for: "persist") }
-  func unlock() { mutex.unlockExclusive() }
 }

@@ -47,6 +47,20 @@ final class ContainerLock: @unchecked Sendable {
     readers[me, default: 0] += 1
   }
 
+  /// Takes it shared if that needs no waiting.
+  func tryLockShared() -> Bool {
+    let me = ThreadID.current
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    if writer == me {
+      writerReads += 1
+      return true
+    }
+    guard readers[me] != nil || writer == nil && writersWaiting == 0 else { return false }
+    readers[me, default: 0] += 1
+    return true
+  }
+
   func unlockShared() {
     let me = ThreadID.current
     pthread_mutex_lock(mutex)

@@ -58,19 +58,25 @@ extension Discovery {
       }
     }
     if membership.large[member] != nil { return try readParts(of: member, at: target) }
-    try membership.gatherCertain(member)
-    replaceCounted(membership.references(of: member), of: member)
+    let old = UnsafeBufferPointer(membership.references(of: member))
+    try membership.gatherCertain(member, old: dissolved.isEmpty ? old : Membership.nothing)
+    try replaceCounted(old, of: member)
     membership.stamps.set(MemberStamps.scanned, member)
     membership.setReferences(of: member, to: membership.gathered.buffer)
   }
 
-  /// Drops the references of an old list whose new one has been gathered and counted already.
+  /// Drops the references of an old list whose new one has been gathered, and counted where it
+  /// differs from the old.
   private func replaceCounted(
-    _ old: UnsafeMutableBufferPointer<MemberID>, of member: MemberID
-  ) {
+    _ old: UnsafeBufferPointer<MemberID>, of member: MemberID
+  ) throws(ContainerError) {
     let membership = membership
+    let new = membership.gathered.buffer
+    let common = dissolved.isEmpty ? min(old.count, new.count) : 0
     var sought = 0
-    for reference in old where reference != .none && !isVoid(reference, in: member) {
+    for (slot, reference) in old.enumerated()
+    where reference != .none && !isVoid(reference, in: member) {
+      if slot < common, !reference.isLoose, new[slot] == reference { continue }
       membership.drop(reference, from: member) { orphan in
         membership.record(of: orphan).pointee.parent = .sought
         sought += 1
@@ -102,11 +108,26 @@ extension Discovery {
     }
     large.validity = validity
     for part in large.takeWritten() {
-      try membership.gather(part, of: member, at: target, layout)
-      large.lists[part].withUnsafeMutableBufferPointer { replaceCounted($0, of: member) }
+      let old = large.lists[part]
+      try replacePart(part, of: member, at: target, layout, old)
       large.lists[part] = Array(membership.gathered.buffer)
     }
     membership.stamps.set(MemberStamps.scanned, member)
+  }
+
+  private func replacePart(
+    _ part: Int, of member: MemberID, at target: UnsafeRawPointer, _ layout: ObjectLayout,
+    _ old: [MemberID]
+  ) throws(ContainerError) {
+    // `withUnsafeBufferPointer` does not pass typed errors through.
+    let result = old.withUnsafeBufferPointer { old in
+      Result { () throws(ContainerError) in
+        try membership.gatherCertain(
+          part, of: member, at: target, layout, old: dissolved.isEmpty ? old : Membership.nothing)
+        try replaceCounted(old, of: member)
+      }
+    }
+    try result.get()
   }
 
   func admitPending() throws(ContainerError) {

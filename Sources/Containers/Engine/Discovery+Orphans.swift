@@ -38,7 +38,7 @@ extension Discovery {
       guard membership.isOrphan(orphan) else { return true }
       let target = membership.pointer(to: orphan)
       guard membership.books[membership.chunk(of: orphan)].live == nil,
-        let plan = membership.directPlan(of: orphan, at: target), plan.offsets.isEmpty,
+        let plan = membership.directPlan(of: orphan, at: target), plan.pointee.slots.isEmpty,
         membership.references(of: orphan).isEmpty, membership.large[orphan] == nil
       else { return false }
       membership.record(of: orphan).pointee.parent = .anybody

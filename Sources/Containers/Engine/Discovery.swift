@@ -19,21 +19,21 @@ import SoftPMTypes
 final class Discovery {
   let membership: Membership
   private let dirty: DirtySet
-  private(set) var scannedCount = 0
+  @exclusivity(unchecked) private(set) var scannedCount = 0
 
   /// Members without a parent, some of whom have found one since.
-  var orphans: [MemberID] = []
+  @exclusivity(unchecked) var orphans: [MemberID] = []
   /// References to what was no member, in members that may not be certain.
-  var pending: [(from: MemberID, slot: Int, address: UInt)] = []
+  @exclusivity(unchecked) var pending: [(from: MemberID, slot: Int, address: UInt)] = []
   /// Written members that need their layout to be read.
-  var waiting: [MemberID] = []
+  @exclusivity(unchecked) var waiting: [MemberID] = []
   /// Chunks that were divided anew: all of their old members are gone.
-  private var dissolved: Set<Int> = []
+  @exclusivity(unchecked) private(set) var dissolved: Set<Int> = []
   /// Members taken off the books; their numbers may have been given out again since.
-  var removed: Set<MemberID> = []
-  var path: [MemberID] = []
+  @exclusivity(unchecked) var removed: Set<MemberID> = []
+  @exclusivity(unchecked) var path: [MemberID] = []
   /// Steps from members towards the root that may still be taken before it is cheaper to build anew.
-  var stepsLeft = 0
+  @exclusivity(unchecked) var stepsLeft = 0
 
   init(_ membership: Membership, dirty: DirtySet) {
     self.membership = membership
@@ -242,11 +242,10 @@ extension Discovery {
       membership.markReferrers(to: UInt(bitPattern: target))
     }
     guard let plan = membership.directPlan(of: member, at: target) else { return wait(member) }
-    if plan.stride == 0, membership.references(of: member).count == plan.offsets.count {
-      readPlain(member, target, plan)
-    } else {
-      readList(member, target, plan)
+    if isUnchanged(member, target, plan.pointee) {
+      return membership.stamps.set(MemberStamps.scanned, member)
     }
+    readList(member, target, plan.pointee)
   }
 
   func wait(_ member: MemberID) {
@@ -255,57 +254,81 @@ extension Discovery {
     waiting.append(member)
   }
 
-  /// A member with as many plain references as before: most are where they were.
+  /// Whether a member refers to the members that it referred to before: most do.
   @inline(__always)
-  private func readPlain(_ member: MemberID, _ target: UnsafeRawPointer, _ plan: DirectPlan) {
+  private func isUnchanged(
+    _ member: MemberID, _ target: UnsafeRawPointer, _ plan: DirectPlan
+  ) -> Bool {
     let membership = membership
     let list = membership.references(of: member)
-    let base = membership.base
-    var slot = 0
-    for offset in plan.offsets {
-      let word = target.load(fromByteOffset: offset, as: UInt.self)
-      let known = list[slot].rawValue
-      // Wrapping around, an address below the arena is no number of a member.
-      let same = word == 0 ? known == 0 : (word &- base) >> MemberID.unitShift == UInt(known)
-      if !same || !dissolved.isEmpty { return readList(member, target, plan) }
-      slot += 1
+    var count = 1
+    if plan.stride != 0 {
+      guard let found = plan.elementCount(of: target, cellBytes: membership.cellBytes(of: member))
+      else { return false }
+      count = found
     }
-    membership.stamps.set(MemberStamps.scanned, member)
+    guard dissolved.isEmpty, list.count == count * plan.slots.count else { return false }
+    var element = target + plan.first
+    var position = 0
+    for _ in 0..<count {
+      for slot in plan.slots {
+        let word = DirectPlan.target(of: slot, at: element)
+        guard isStill(word, list[position], slot) else { return false }
+        position += 1
+      }
+      element += plan.stride
+    }
+    return true
+  }
+
+  @inline(__always)
+  private func isStill(_ word: UInt, _ known: MemberID, _ slot: DirectPlan.Slot) -> Bool {
+    if word == 0 { return known == .none }
+    // Wrapping around, an address below the arena is no number of a member.
+    if (word &- membership.base) >> MemberID.unitShift == UInt(known.rawValue) {
+      return slot.untoldHeader == 0 || tells(word, slot)
+    }
+    return known != .none && !known.isLoose && membership.address(of: known) == word
+      && slot.kind != .array
+  }
+
+  /// Whether array storage in the arena, or what is there now, names its elements' type.
+  private func tells(_ word: UInt, _ slot: DirectPlan.Slot) -> Bool {
+    UnsafeRawPointer(bitPattern: word)?.load(as: UInt.self) != slot.untoldHeader
   }
 
   /// Gathers what the member refers to now, without touching any of it, and compares.
   private func readList(_ member: MemberID, _ target: UnsafeRawPointer, _ plan: DirectPlan) {
-    var words: [UInt] = []
-    if plan.stride == 0 {
-      for offset in plan.offsets {
-        words.append(target.load(fromByteOffset: offset, as: UInt.self))
-      }
-    } else {
-      let cellBytes = membership.cellBytes(of: member)
+    var count = 1
+    if plan.stride != 0 {
       // Memory that is no such array any more: its member is dead, which its old list will show.
-      guard let count = plan.elementCount(of: target, cellBytes: cellBytes) else { return }
-      words.reserveCapacity(count * plan.offsets.count)
-      var element = target + plan.first
-      for _ in 0..<count {
-        for offset in plan.offsets {
-          words.append(element.load(fromByteOffset: offset, as: UInt.self))
-        }
-        element += plan.stride
-      }
+      guard let found = plan.elementCount(of: target, cellBytes: membership.cellBytes(of: member))
+      else { return }
+      count = found
     }
     membership.gathered.removeAll()
     var unknown: [(slot: Int, address: UInt)] = []
-    for (slot, word) in words.enumerated() {
-      guard word != 0 else {
-        membership.gathered.append(.none)
-        continue
+    var element = target + plan.first
+    for _ in 0..<count {
+      for slot in plan.slots {
+        let word = DirectPlan.target(of: slot, at: element)
+        if word == 0 {
+          membership.gathered.append(.none)
+        } else if word == DirectPlan.unclear {
+          return wait(member)
+        } else if let known = membership.find(word, nil) {
+          guard slot.kind != .array || membership.arena.contains(word) && tells(word, slot) else {
+            return wait(member)
+          }
+          membership.gathered.append(known)
+        } else {
+          // An array's storage may need its owner to tell what it is.
+          guard slot.kind != .array else { return wait(member) }
+          unknown.append((membership.gathered.count, word))
+          membership.gathered.append(.none)
+        }
       }
-      if let known = membership.find(word, nil) {
-        membership.gathered.append(known)
-      } else {
-        membership.gathered.append(.none)
-        unknown.append((slot, word))
-      }
+      element += plan.stride
     }
     replaceList(of: member)
     for (slot, address) in unknown { pending.append((member, slot, address)) }

@@ -6,9 +6,9 @@ import SoftPMHeap
 /// writes, so they are looked at in each point.
 final class ForeignMembers {
   /// Home by page of the nursery; on each page that a cell of theirs touches.
-  private var byPage: [UInt: [MemberID]] = [:]
-  private(set) var untracked: Set<MemberID> = []
-  private(set) var count = 0
+  @exclusivity(unchecked) private var byPage: [UInt: [MemberID]] = [:]
+  @exclusivity(unchecked) private(set) var untracked: Set<MemberID> = []
+  @exclusivity(unchecked) private(set) var count = 0
   /// Pages that hold members since the tracker was last told.
   private(set) var newPages: [UInt] = []
 

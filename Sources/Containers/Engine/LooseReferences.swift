@@ -16,11 +16,11 @@ final class LooseReferences {
     var referrers: [MemberID] = []
   }
 
-  private var entries: [Entry] = []
-  private var free: [Int] = []
-  private var byAddress: [UInt: Int] = [:]
+  @exclusivity(unchecked) private var entries: [Entry] = []
+  @exclusivity(unchecked) private var free: [Int] = []
+  @exclusivity(unchecked) private var byAddress: [UInt: Int] = [:]
   /// Whether a member's list has an entry.
-  var refers: (MemberID, Int) -> Bool = { _, _ in true }
+  @exclusivity(unchecked) var refers: (MemberID, Int) -> Bool = { _, _ in true }
 
   var isEmpty: Bool { byAddress.isEmpty }
 

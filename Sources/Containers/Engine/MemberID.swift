@@ -27,6 +27,15 @@ struct MemberID: Hashable {
   static let sought = MemberID(3)
 
   static let unitShift: UInt = 4
+
+  /// A list as plain numbers: 0 for none, else units from the arena's home on.
+  @inline(__always)
+  static func numbers(_ list: UnsafeMutableBufferPointer<MemberID>) -> UnsafeBufferPointer<UInt32> {
+    UnsafeBufferPointer(
+      start: UnsafeRawPointer(list.baseAddress)?.assumingMemoryBound(to: UInt32.self),
+      count: list.count)
+  }
+
   private static let bits: UInt32 = 30
   /// An arena whose used part is larger cannot be numbered.
   static let reach = UInt(1) << (UInt(bits) + unitShift)

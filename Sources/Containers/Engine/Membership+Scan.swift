@@ -34,8 +34,9 @@ extension Membership {
         return
       }
     }
-    if let plan = directPlan(of: member, at: target) {
-      try gather(plan, at: target, of: member)
+    if let plan = directPlan(of: member, at: target),
+      try gather(plan.pointee, at: target, of: member)
+    {
     } else {
       try gather(try layout(of: member, at: target), at: target, of: member)
     }
@@ -44,11 +45,13 @@ extension Membership {
 
   /// Where the references of a member are, if they are plain; nil where one has to ask its layout.
   @inline(__always)
-  func directPlan(of member: MemberID, at target: UnsafeRawPointer) -> DirectPlan? {
+  func directPlan(
+    of member: MemberID, at target: UnsafeRawPointer
+  ) -> UnsafePointer<DirectPlan>? {
     let book = books + chunk(of: member)
     if book.pointee.kind.isRaw { return nil }
-    // A header of a class is proof enough in the arena; elsewhere bytes may look like one.
-    if book.pointee.live != nil, told[member] != nil { return nil }
+    // Bytes may look like a class's header, and arrays of arrays have the header of others.
+    if book.pointee.hasTold, told[member] != nil { return nil }
     return catalog.directPlan(ofObjectAt: target)
   }
 
@@ -59,37 +62,51 @@ extension Membership {
     return try catalog.layout(ofObjectAt: target)
   }
 
+  /// False, and nothing gathered, where the layout has to be asked.
   private func gather(
     _ plan: DirectPlan, at target: UnsafeRawPointer, of member: MemberID
-  ) throws(ContainerError) {
-    if plan.stride == 0 {
-      for offset in plan.offsets {
-        gathered.append(try followWord(target.load(fromByteOffset: offset, as: UInt.self), member))
+  ) throws(ContainerError) -> Bool {
+    var count = 1
+    if plan.stride != 0 {
+      guard let found = plan.elementCount(of: target, cellBytes: cellBytes(of: member)) else {
+        throw Self.caughtChanging
       }
-      return
+      count = found
     }
-    guard let count = plan.elementCount(of: target, cellBytes: cellBytes(of: member)) else {
-      throw Self.caughtChanging
-    }
+    guard plan.isPlain || isClear(plan, target, count) else { return false }
     var element = target + plan.first
     for _ in 0..<count {
-      for offset in plan.offsets {
-        gathered.append(
-          try followWord(element.load(fromByteOffset: offset, as: UInt.self), member))
+      for slot in plan.slots {
+        let word = DirectPlan.target(of: slot, at: element)
+        gathered.append(word == 0 ? .none : try follow(word, nil, from: member))
       }
       element += plan.stride
     }
+    return true
+  }
+
+  /// Whether a plan tells what each reference of a certain member refers to.
+  private func isClear(_ plan: DirectPlan, _ target: UnsafeRawPointer, _ count: Int) -> Bool {
+    var element = target + plan.first
+    for _ in 0..<count {
+      for slot in plan.slots where slot.kind != .object {
+        let word = DirectPlan.target(of: slot, at: element)
+        if word == DirectPlan.unclear { return false }
+        guard slot.kind == .array, word != 0 else { continue }
+        // Storage in the binary does not tell its elements' type either.
+        guard arena.contains(word), let storage = UnsafeRawPointer(bitPattern: word),
+          slot.untoldHeader == 0 || storage.load(as: UInt.self) != slot.untoldHeader
+        else { return false }
+      }
+      element += plan.stride
+    }
+    return true
   }
 
   static let caughtChanging = ContainerError(
     code: .concurrentMutation,
     message: "An array was being changed while a point was made. Change the graph only inside "
       + "`update`.", path: "")
-
-  @inline(__always)
-  private func followWord(_ word: UInt, _ member: MemberID) throws(ContainerError) -> MemberID {
-    word == 0 ? .none : try follow(word, nil, from: member)
-  }
 
   private func gather(
     _ layout: ObjectLayout, at target: UnsafeRawPointer, of member: MemberID
@@ -115,18 +132,47 @@ extension Membership {
   private func gather(_ reference: Reference, of member: MemberID) throws(ContainerError) {
     let address = UInt(bitPattern: reference.target)
     switch reference.strength {
-    case .strong: gathered.append(try follow(address, reference.layout, from: member))
+    case .strong:
+      if isAsBefore(address, reference.layout) { return }
+      gathered.append(try follow(address, reference.layout, from: member))
     case .unowned, .weak, .unmanaged:
       gathered.append(
         loose.add(from: member, to: address, isUnowned: reference.strength == .unowned))
     }
   }
 
-  /// What `gather` finds in a member that is certain, without setting its list.
-  func gatherCertain(_ member: MemberID) throws(ContainerError) {
+  /// What `gather` finds in a member that is certain, without setting its list. What stands where
+  /// it stood in `old` is not counted again.
+  func gatherCertain(
+    _ member: MemberID, old: UnsafeBufferPointer<MemberID>
+  ) throws(ContainerError) {
     gathered.removeAll()
+    former = old
+    defer { former = Self.nothing }
     let target = pointer(to: member)
     try gather(try layout(of: member, at: target), at: target, of: member)
+  }
+
+  /// The same for what starts in one part of a large member.
+  func gatherCertain(
+    _ part: Int, of member: MemberID, at target: UnsafeRawPointer, _ layout: ObjectLayout,
+    old: UnsafeBufferPointer<MemberID>
+  ) throws(ContainerError) {
+    former = old
+    defer { former = Self.nothing }
+    try gather(part, of: member, at: target, layout)
+  }
+
+  /// Whether the reference that comes next is the one that stood there; gathers it if so.
+  @inline(__always)
+  private func isAsBefore(_ address: UInt, _ layout: ObjectLayout?) -> Bool {
+    let slot = gathered.count
+    guard slot < former.count else { return false }
+    let before = former[slot]
+    guard before != .none, !before.isLoose, find(address, layout) == before else { return false }
+    if layout != nil || !told.isEmpty { retell(before, layout) }
+    gathered.append(before)
+    return true
   }
 
   // MARK: Joining
@@ -156,6 +202,7 @@ extension Membership {
     if let layout, !layout.isNamedByHeader {
       guard told[member] !== layout else { return }
       told[member] = layout
+      books[chunk(of: member)].hasTold = true
       // How much of it is in use is its owner's to say.
       if layout.isRaw { retold.append(member) }
     } else if told[member] != nil {
@@ -186,7 +233,10 @@ extension Membership {
     memberCount += 1
     books[chunk(of: member)].memberCount += 1
     mark(chunk(of: member))
-    if let told, !told.isNamedByHeader { self.told[member] = told }
+    if let told, !told.isNamedByHeader {
+      self.told[member] = told
+      books[chunk(of: member)].hasTold = true
+    }
     // It may have been a member before, and wait to be read as such.
     stamps.clear(MemberStamps.waiting, member)
     stamps.set(MemberStamps.certain | MemberStamps.scanned, member)

@@ -26,39 +26,42 @@ final class Membership {
   let lead: Int
 
   /// By chunk.
-  private(set) var books: UnsafeMutablePointer<ChunkBook>
-  private(set) var bookCount = 0
+  @exclusivity(unchecked) private(set) var books: UnsafeMutablePointer<ChunkBook>
+  @exclusivity(unchecked) private(set) var bookCount = 0
   private var bookCapacity = 64
 
   /// The root's box.
   var rootMember = MemberID.none
-  var memberCount = 0
+  @exclusivity(unchecked) var memberCount = 0
   /// Bytes of members outside the arena.
   var foreignBytes = 0
   /// Layouts of members whose own header does not tell.
-  var told: [MemberID: ObjectLayout] = [:]
+  @exclusivity(unchecked) var told: [MemberID: ObjectLayout] = [:]
   /// Raw members whose owner was scanned: they may have another extent than before.
-  var retold: [MemberID] = []
+  @exclusivity(unchecked) var retold: [MemberID] = []
   /// In-degrees and lists that do not fit a record.
-  var manyHolders: [MemberID: Int] = [:]
-  var manyReferences: [MemberID: UnsafeMutableBufferPointer<MemberID>] = [:]
+  @exclusivity(unchecked) var manyHolders: [MemberID: Int] = [:]
+  @exclusivity(unchecked) var manyReferences: [MemberID: UnsafeMutableBufferPointer<MemberID>] = [:]
   /// Arrays and tables that take chunks of their own.
-  var large: [MemberID: LargeBook] = [:]
+  @exclusivity(unchecked) var large: [MemberID: LargeBook] = [:]
   let loose = LooseReferences()
   let foreign = ForeignMembers()
   /// Members that wait to be scanned for the first time.
-  var fresh: [MemberID] = []
+  @exclusivity(unchecked) var fresh: [MemberID] = []
   /// Chunks whose images are to be made, each once.
-  private(set) var marked: [ChunkIndex] = []
-  var stamps: MemberStamps
+  @exclusivity(unchecked) private(set) var marked: [ChunkIndex] = []
+  @exclusivity(unchecked) var stamps: MemberStamps
   /// Members without a parent: unreachable, or reachable by a way not found yet.
-  var orphanCount = 0
+  @exclusivity(unchecked) var orphanCount = 0
   /// References from certain members to members known before, in pairs of who refers and to whom;
   /// kept while `notesArrivals`.
-  var arrivals: [(from: MemberID, to: MemberID)] = []
-  var notesArrivals = false
+  @exclusivity(unchecked) var arrivals: [(from: MemberID, to: MemberID)] = []
+  @exclusivity(unchecked) var notesArrivals = false
   /// The list being gathered by a scan.
-  var gathered = MemberList()
+  @exclusivity(unchecked) var gathered = MemberList()
+  /// The list that it is to replace, where what stands in the same place need not be counted.
+  @exclusivity(unchecked) var former = UnsafeBufferPointer<MemberID>(start: nil, count: 0)
+  static var nothing: UnsafeBufferPointer<MemberID> { UnsafeBufferPointer(start: nil, count: 0) }
 
   init(arena: Arena, catalog: TypeCatalog, homes: ForeignHomes) throws(ContainerError) {
     self.arena = arena

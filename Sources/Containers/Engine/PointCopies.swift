@@ -2,6 +2,12 @@ import SoftPMBase
 import SoftPMHeap
 import SoftPMTypes
 
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
 /// The bytes of chunks as they are at a point, so that their images can be made after the
 /// container's lock is free again.
 ///
@@ -10,7 +16,7 @@ import SoftPMTypes
 /// under the lock instead.
 final class PointCopies {
   /// Bytes that a container keeps for this between points.
-  static let most = 16 << 20
+  static let most = 64 << 20
 
   private var memory = UnsafeMutableRawBufferPointer(start: nil, count: 0)
   private var used = 0
@@ -24,7 +30,9 @@ final class PointCopies {
     used = 0
     guard byteCount > memory.count else { return }
     memory.deallocate()
-    memory = .allocate(byteCount: max(byteCount, 1 << 20), alignment: 4096)
+    memory = .allocate(byteCount: max(byteCount, 1 << 20), alignment: 2 << 20)
+    // Where there are none, small pages do.
+    madvise(memory.baseAddress, memory.count, Int32(MADV_HUGEPAGE))
   }
 
   /// Copies a chunk or large run, each member's bytes to where its home is.

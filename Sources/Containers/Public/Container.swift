@@ -81,13 +81,13 @@ public final class Container<Root>: Sendable {
   /// the one there was, and nothing is written, unless there is a label.
   @discardableResult
   public func persist(label: String? = nil) throws -> PersistencePoint {
-    try withoutScopes { PersistencePoint(try core.persist(label: label)) }
+    try withoutScopes { try core.persist(label: label) }
   }
 
   /// Makes a persistence point and returns when it is durable.
   @discardableResult
   public func persistAndWait(label: String? = nil) throws -> VersionID {
-    let point = try persist(label: label)
+    let point = try withoutScopes { try core.persist(label: label, isAwaited: true) }
     try point.wait()
     return point.version
   }

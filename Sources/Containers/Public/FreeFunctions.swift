@@ -55,7 +55,7 @@ public func pCRestore<Root: AnyObject>(
 @discardableResult
 public func pPoint(_ container: ContainerID) throws -> PersistencePoint {
   try withoutScopes {
-    PersistencePoint(try AmbientContainers.core(of: container).persist(label: nil))
+    try AmbientContainers.core(of: container).persist(label: nil)
   }
 }
 

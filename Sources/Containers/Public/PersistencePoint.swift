@@ -3,41 +3,64 @@ import SoftPMStore
 
 /// A persistence point that was made: its version, and when that is durable.
 public struct PersistencePoint: Sendable {
-  private let outcome: PointOutcome
+  private let pending: PendingPoint
+  /// The version before.
+  private let base: VersionID?
 
-  init(_ outcome: PointOutcome) {
-    self.outcome = outcome
+  init(_ pending: PendingPoint, after base: VersionID?) {
+    self.pending = pending
+    self.base = base
   }
 
-  /// The version made; the version before, where nothing had changed. Never waits for the disk.
-  public var version: VersionID { outcome.version }
+  /// The version made; the version before, where nothing had changed or the point failed.
+  ///
+  /// Waits for the comparison of images, never for the disk.
+  public var version: VersionID {
+    switch withoutScopes({ pending.awaitedOutcome() }) {
+    case .success(let outcome): outcome.version
+    case .failure: base ?? VersionID(0)
+    }
+  }
 
   /// Whether the version survives a crash from now on.
-  public var isDurable: Bool { outcome.commit?.isDurable ?? true }
+  public var isDurable: Bool {
+    switch pending.outcome {
+    case .success(let outcome): outcome.commit?.isDurable ?? true
+    case .failure, nil: false
+    }
+  }
 
   /// Returns when the version is durable; throws why it never will be.
   public func wait() throws {
-    guard let commit = outcome.commit else { return }
-    try withoutScopes { try commit.wait() }
+    try withoutScopes { try pending.awaitedOutcome().get().commit?.wait() }
   }
 
   /// Like `wait()`, for tasks: suspends instead of blocking a thread.
   public func durable() async throws {
-    guard let commit = outcome.commit else { return }
     try await withCheckedThrowingContinuation {
       (continuation: CheckedContinuation<Void, any Error>) in
-      commit.whenDone { error in
-        if let error {
-          continuation.resume(throwing: error)
-        } else {
-          continuation.resume()
+      pending.whenMade { outcome in
+        switch outcome {
+        case .failure(let error): continuation.resume(throwing: error)
+        case .success(let outcome):
+          guard let commit = outcome.commit else { return continuation.resume() }
+          commit.whenDone { error in
+            if let error {
+              continuation.resume(throwing: error)
+            } else {
+              continuation.resume()
+            }
+          }
         }
       }
     }
   }
 
-  /// What it cost. Flushes are counted as they happen.
+  /// What it cost. Waits like `version`; flushes are counted as they happen.
   public var statistics: PointStatistics {
+    guard case .success(let outcome) = withoutScopes({ pending.awaitedOutcome() }) else {
+      return PointStatistics()
+    }
     var statistics = outcome.statistics
     statistics.flushes = outcome.commit?.flushes ?? 0
     return statistics

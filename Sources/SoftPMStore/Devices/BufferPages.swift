@@ -1,3 +1,4 @@
+import CSoftPMLinux
 import Synchronization
 
 /// Memory of buffers that are gone, for the next ones: filling fresh pages takes eight times as long
@@ -27,8 +28,21 @@ enum BufferPages {
       found = kept.bySize[size].popLast()
       kept.byteCount -= found?.count ?? 0
     }
-    return found ?? .allocate(byteCount: 1 << size, alignment: Block.byteCount)
+    return found ?? fresh(byteCount: 1 << size)
   }
+
+  /// Large ones in huge pages: one fault instead of 512.
+  private static func fresh(byteCount: Int) -> UnsafeMutableRawBufferPointer {
+    guard byteCount >= hugePageBytes else {
+      return .allocate(byteCount: byteCount, alignment: Block.byteCount)
+    }
+    let memory = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: byteCount, alignment: hugePageBytes)
+    _ = softpm_advise_huge_pages(UInt(bitPattern: memory.baseAddress), memory.count)
+    return memory
+  }
+
+  private static let hugePageBytes = 2 << 20
 
   static func giveBack(_ memory: UnsafeMutableRawBufferPointer) {
     nonisolated(unsafe) let memory = memory

@@ -1,0 +1,109 @@
+// The image of an object whose references are where a plan says, written without looking anybody
+// up: whoever made the plan's list of members knows where they live.
+//
+// It is the same image as `writeImage` makes, byte for byte; what is not plain is left to that.
+
+import SoftPMBase
+
+/// The fields of one type's values, for images by plan.
+struct DirectImage {
+  struct Other {
+    var offset: Int
+    /// Held by the layout. It holds no reference.
+    var form: Unmanaged<FieldForm>
+  }
+
+  let runs: UnsafeBufferPointer<ValueLayout.Run>
+  let slots: UnsafeBufferPointer<DirectPlan.Slot>
+  let others: UnsafeBufferPointer<Other>
+
+  /// False where something has to be looked up after all.
+  ///
+  /// `members` are as many as slots: 0, or how many units of 16 bytes from `home` on they live.
+  @inline(__always)
+  func write(
+    _ value: UnsafeRawPointer, into image: UnsafeMutableRawPointer,
+    members: UnsafePointer<UInt32>, at slotOffset: Int, in site: Site, _ home: UInt,
+    _ context: any ImageContext
+  ) throws(ContainerError) -> Bool {
+    for run in runs { run.copy(from: value, to: image) }
+    for (position, slot) in slots.enumerated() {
+      let target = DirectPlan.target(of: slot, at: value)
+      if target == DirectPlan.unclear { return false }
+      let member = members[position]
+      guard (target == 0) == (member == 0) else { return false }
+      var word = home + UInt(member) << 4
+      switch slot.kind {
+      case .object: if target == 0 { continue }
+      case .string:
+        let counts = value.load(fromByteOffset: slot.offset - 8, as: UInt64.self)
+        if target != 0 {
+          image.storeBytes(
+            of: StringBits.nativeCountWord(counts), toByteOffset: slot.offset - 8, as: UInt64.self)
+        } else {
+          word = value.load(fromByteOffset: slot.offset, as: UInt.self)
+          if word == 0 { continue }
+          image.storeBytes(of: counts, toByteOffset: slot.offset - 8, as: UInt64.self)
+        }
+      case .array, .table:
+        if target == 0 {
+          if value.load(fromByteOffset: slot.offset, as: UInt.self) == 0 { continue }
+          word = home + slot.emptyCode * WellKnown.codeBytes
+        }
+      }
+      image.storeBytes(of: word, toByteOffset: slot.offset, as: UInt.self)
+    }
+    for other in others {
+      try other.form.borrowed { form throws(ContainerError) in
+        try form.write(
+          value + other.offset, into: image + other.offset, at: slotOffset + other.offset,
+          in: site, context)
+      }
+    }
+    return true
+  }
+}
+
+extension ObjectLayout {
+  /// Writes the image of a live cell as `writeImage` does, by where its references are known to
+  /// lead. False, and anything in the image's fields, where that is not enough.
+  package func writeDirectImage(
+    of target: UnsafeRawPointer, into image: UnsafeMutableRawPointer, capacity: Int,
+    strong: UInt32, unowned: UInt32, members: UnsafeBufferPointer<UInt32>,
+    _ context: any ImageContext
+  ) throws(ContainerError) -> Bool {
+    guard let direct = directImage, let list = members.baseAddress else { return false }
+    let site = Site(layout: self, target: target)
+    let home = UInt(context.home.rawValue)
+    switch form {
+    case .instance:
+      guard instanceSize <= capacity, members.count == direct.slots.count else { return false }
+      guard
+        try direct.write(
+          target, into: image, members: list, at: 0, in: site, home, context)
+      else { return false }
+    case .array(let element):
+      let first = ArrayBits.elementsOffset(element.alignmentMask)
+      let count = target.load(fromByteOffset: 16, as: Int.self)
+      guard element.stride > 0, count >= 0, count <= (capacity - first) / element.stride,
+        members.count == count * direct.slots.count
+      else { return false }
+      for index in 0..<count {
+        let offset = first + index * element.stride
+        guard
+          try direct.write(
+            target + offset, into: image + offset, members: list + index * direct.slots.count,
+            at: offset, in: site, home, context)
+        else { return false }
+      }
+      image.storeBytes(of: count, toByteOffset: 16, as: Int.self)
+      image.storeBytes(
+        of: UInt((capacity - first) / element.stride) << 1, toByteOffset: 24, as: UInt.self)
+    default: return false
+    }
+    image.storeBytes(of: UInt(try context.typeIndex(of: self)) + 1, as: UInt.self)
+    image.storeBytes(
+      of: UInt64(unowned) << 32 | UInt64(strong), toByteOffset: 8, as: UInt64.self)
+    return true
+  }
+}
