@@ -72,6 +72,11 @@ extension ObjectLayout {
     strong: UInt32, unowned: UInt32, members: UnsafeBufferPointer<UInt32>,
     _ context: any ImageContext
   ) throws(ContainerError) -> Bool {
+    if case .string = form, byteCount(of: target) <= capacity {
+      writeString(target, into: image, capacity: capacity)
+      try writeHeader(into: image, strong: strong, unowned: unowned, context)
+      return true
+    }
     guard let direct = directImage, let list = members.baseAddress else { return false }
     let site = Site(layout: self, target: target)
     let home = UInt(context.home.rawValue)
@@ -101,9 +106,42 @@ extension ObjectLayout {
         of: UInt((capacity - first) / element.stride) << 1, toByteOffset: 24, as: UInt.self)
     default: return false
     }
+    try writeHeader(into: image, strong: strong, unowned: unowned, context)
+    return true
+  }
+
+  private func writeHeader(
+    into image: UnsafeMutableRawPointer, strong: UInt32, unowned: UInt32,
+    _ context: any ImageContext
+  ) throws(ContainerError) {
     image.storeBytes(of: UInt(try context.typeIndex(of: self)) + 1, as: UInt.self)
     image.storeBytes(
       of: UInt64(unowned) << 32 | UInt64(strong), toByteOffset: 8, as: UInt64.self)
+  }
+
+  /// The same for the elements of a large array that start in a part of it; `image` is the part's.
+  /// What comes before the elements is not written.
+  package func writeDirectElements(
+    of target: UnsafeRawPointer, part range: Range<Int>, into image: UnsafeMutableRawPointer,
+    members: UnsafeBufferPointer<UInt32>, _ context: any ImageContext
+  ) throws(ContainerError) -> Bool {
+    guard case .array(let element) = form, !mayStraddle, let plan = directPlan?.pointee,
+      let direct = directImage, let list = members.baseAddress
+    else { return false }
+    let elements = plan.elements(of: target, startingIn: range)
+    guard members.count == elements.count * direct.slots.count else { return false }
+    let site = Site(layout: self, target: target)
+    let home = UInt(context.home.rawValue)
+    var position = list
+    for index in elements {
+      let offset = plan.first + index * element.stride
+      guard
+        try direct.write(
+          target + offset, into: image + (offset - range.lowerBound), members: position,
+          at: offset, in: site, home, context)
+      else { return false }
+      position += direct.slots.count
+    }
     return true
   }
 }

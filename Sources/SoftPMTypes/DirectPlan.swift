@@ -78,6 +78,12 @@ package struct DirectPlan {
     guard count >= 0, count <= (cellBytes - first) / stride else { return nil }
     return count
   }
+
+  /// Which elements of array storage start in a range of its bytes.
+  package func elements(of target: UnsafeRawPointer, startingIn range: Range<Int>) -> Range<Int> {
+    let count = target.load(fromByteOffset: 16, as: Int.self)
+    return ObjectLayout.indices(of: count, stride: stride, from: first, in: range)
+  }
 }
 
 extension DirectPlan {

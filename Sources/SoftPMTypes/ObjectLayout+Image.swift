@@ -49,10 +49,7 @@ extension ObjectLayout {
     case .array(let element):
       try writeArray(target, element, into: image, capacity: capacity, in: site, context)
     case .table(let table): try table.write(target, into: image, in: site, context)
-    case .string:
-      let countWord = target.load(fromByteOffset: 24, as: UInt64.self)
-      writeString(
-        target + StringBits.bytesOffset, countWord: countWord, into: image, capacity: capacity)
+    case .string: writeString(target, into: image, capacity: capacity)
     case .literal(let count):
       let bytes = UnsafeRawBufferPointer(start: target, count: count)
       let isASCII = bytes.allSatisfy { $0 < 0x80 }
@@ -87,6 +84,14 @@ extension ObjectLayout {
     image.storeBytes(of: count, toByteOffset: 16, as: Int.self)
     image.storeBytes(of: UInt(room) << 1, toByteOffset: 24, as: UInt.self)
     try element.writeRow(of: count, at: first, of: target, into: image, in: site, context)
+  }
+
+  func writeString(
+    _ target: UnsafeRawPointer, into image: UnsafeMutableRawPointer, capacity: Int
+  ) {
+    let countWord = target.load(fromByteOffset: 24, as: UInt64.self)
+    writeString(
+      target + StringBits.bytesOffset, countWord: countWord, into: image, capacity: capacity)
   }
 
   private func writeString(

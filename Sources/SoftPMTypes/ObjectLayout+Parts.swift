@@ -25,6 +25,11 @@ extension ObjectLayout {
     }
   }
 
+  /// Whether such an object can be copied faster than its image is made.
+  package var isPlainBytes: Bool {
+    if case .array(let element) = form { element.isSolid } else { false }
+  }
+
   /// Whether an element may lie across the border of two parts, which are multiples of 16 bytes
   /// away from the object's start.
   package var mayStraddle: Bool {
@@ -122,7 +127,7 @@ extension ObjectLayout {
     }
   }
 
-  private static func indices(
+  static func indices(
     of count: Int, stride: Int, from first: Int, in range: Range<Int>
   ) -> Range<Int> {
     let low = max(0, (range.lowerBound - first + stride - 1) / stride)
@@ -133,9 +138,11 @@ extension ObjectLayout {
   // MARK: Images
 
   /// Writes the part of the object's image that lies in `range`, into zeroed memory of that length.
+  /// `members` are where the references that start there are known to lead (`writeDirectImage`).
   package func writeImage(
     of target: UnsafeRawPointer, part range: Range<Int>, into image: UnsafeMutableRawPointer,
-    capacity: Int, strong: UInt32, unowned: UInt32, _ context: any ImageContext
+    capacity: Int, strong: UInt32, unowned: UInt32, members: UnsafeBufferPointer<UInt32>,
+    _ context: any ImageContext
   ) throws(ContainerError) {
     if range.lowerBound == 0 {
       try writeStart(
@@ -152,6 +159,9 @@ extension ObjectLayout {
       let count = target.load(fromByteOffset: 16, as: Int.self)
       let elements = first..<first + count * element.stride
       return Self.copy(elements.clamped(to: range), of: target, into: image, range)
+    }
+    if try writeDirectElements(of: target, part: range, into: image, members: members, context) {
+      return
     }
     let site = Site(layout: self, target: target)
     let longest = longestElement

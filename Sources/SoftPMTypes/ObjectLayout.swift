@@ -77,7 +77,8 @@ package final class ObjectLayout {
   }
 
   /// Where all references are, if arithmetic finds them. Lives as long as the layout.
-  private(set) lazy var directPlan: UnsafePointer<DirectPlan>? = makeDirectPlan().map { plan in
+  package private(set) lazy var directPlan: UnsafePointer<DirectPlan>? = makeDirectPlan().map {
+    plan in
     let place = UnsafeMutablePointer<DirectPlan>.allocate(capacity: 1)
     place.initialize(to: plan)
     madePlan = place

@@ -109,7 +109,8 @@ final class ChunkImager: ImageContext {
       strong: UInt32(
         record.inDegree < CellRecord.many
           ? Int(record.inDegree) : membership.inDegree(of: member)),
-      unowned: UInt32(membership.loose.unownedCount(to: UInt(bitPattern: target))), self)
+      unowned: UInt32(membership.loose.unownedCount(to: UInt(bitPattern: target))),
+      members: membership.numbers(ofPart: index - head, of: member), self)
     note(chunk, partAt: 0, of: image)
   }
 

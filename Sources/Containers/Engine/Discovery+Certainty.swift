@@ -108,26 +108,14 @@ extension Discovery {
     }
     large.validity = validity
     for part in large.takeWritten() {
-      let old = large.lists[part]
-      try replacePart(part, of: member, at: target, layout, old)
-      large.lists[part] = Array(membership.gathered.buffer)
+      let old = UnsafeBufferPointer(large.lists[part])
+      if dissolved.isEmpty, membership.isAsBefore(part, at: target, layout, old) { continue }
+      try membership.gatherCertain(
+        part, of: member, at: target, layout, old: dissolved.isEmpty ? old : Membership.nothing)
+      try replaceCounted(old, of: member)
+      large.setList(ofPart: part, to: membership.gathered.buffer)
     }
     membership.stamps.set(MemberStamps.scanned, member)
-  }
-
-  private func replacePart(
-    _ part: Int, of member: MemberID, at target: UnsafeRawPointer, _ layout: ObjectLayout,
-    _ old: [MemberID]
-  ) throws(ContainerError) {
-    // `withUnsafeBufferPointer` does not pass typed errors through.
-    let result = old.withUnsafeBufferPointer { old in
-      Result { () throws(ContainerError) in
-        try membership.gatherCertain(
-          part, of: member, at: target, layout, old: dissolved.isEmpty ? old : Membership.nothing)
-        try replaceCounted(old, of: member)
-      }
-    }
-    try result.get()
   }
 
   func admitPending() throws(ContainerError) {

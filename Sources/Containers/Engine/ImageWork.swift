@@ -28,7 +28,9 @@ struct ImageWork {
         for part in 0..<max(1, book.run) { emptied.append(ChunkIndex(chunk.rawValue + part)) }
       } else if book.kind.isLarge, membership.hasParts(Int(chunk.rawValue)) {
         let last = position + extent - 2
-        if last < marked.count, marked[last].rawValue == chunk.rawValue + UInt32(extent) - 1 {
+        if membership.isPlainBytes(Int(chunk.rawValue)), last < marked.count,
+          marked[last].rawValue == chunk.rawValue + UInt32(extent) - 1
+        {
           whole.append((chunk, extent))
           position += extent - 1
         } else {
@@ -43,8 +45,13 @@ struct ImageWork {
 
 extension Membership {
   /// Whether the large run that a chunk begins holds a member that is imaged part by part.
-  func hasParts(_ head: Int) -> Bool {
+  func hasParts(_ head: Int) -> Bool { largeBook(ofHead: head) != nil }
+
+  /// Whether the member that has a large run is copied aside faster than it is imaged.
+  func isPlainBytes(_ head: Int) -> Bool { largeBook(ofHead: head)?.isPlainBytes ?? false }
+
+  private func largeBook(ofHead head: Int) -> LargeBook? {
     let offset = UInt(head) << chunkShift + UInt(lead)
-    return !large.isEmpty && large[MemberID(UInt32(offset >> MemberID.unitShift))] != nil
+    return large.isEmpty ? nil : large[MemberID(UInt32(offset >> MemberID.unitShift))]
   }
 }

@@ -5,8 +5,10 @@ import SoftPMTypes
 ///
 /// A point looks at the parts that were written, and at those in which elements came or went.
 final class LargeBook {
+  typealias List = UnsafeMutableBufferPointer<MemberID>
+
   /// By part: references of the elements that start there.
-  var lists: [[MemberID]]
+  private(set) var lists: [List]
   /// Which elements there were.
   var validity: ElementValidity
   /// Parts that were written since.
@@ -14,11 +16,27 @@ final class LargeBook {
   /// Elements may lie across parts: what was written to one part is an element's of the part before,
   /// and an element's image in the part after may follow from it.
   private let mayStraddle: Bool
+  /// It is copied aside faster than its image is made.
+  let isPlainBytes: Bool
 
   init(parts: Int, _ layout: ObjectLayout, at target: UnsafeRawPointer) {
-    lists = Array(repeating: [], count: parts)
+    lists = Array(repeating: List(start: nil, count: 0), count: parts)
     validity = layout.validity(of: target)
     mayStraddle = layout.mayStraddle
+    isPlainBytes = layout.isPlainBytes
+  }
+
+  deinit {
+    for list in lists { list.deallocate() }
+  }
+
+  func setList(ofPart part: Int, to list: UnsafeBufferPointer<MemberID>) {
+    if lists[part].count != list.count {
+      lists[part].deallocate()
+      lists[part] = List.allocate(capacity: list.count)
+    }
+    guard let new = list.baseAddress else { return }
+    lists[part].baseAddress?.update(from: new, count: list.count)
   }
 
   /// Notes that a part was written; tells which parts are to be imaged.
@@ -60,6 +78,12 @@ extension Membership {
     for list in book.lists {
       for reference in list where reference != .none { body(reference) }
     }
+  }
+
+  /// The references that start in a part of a large member, as plain numbers.
+  func numbers(ofPart part: Int, of member: MemberID) -> UnsafeBufferPointer<UInt32> {
+    (large[member]?.lists[part]).map { MemberID.numbers($0) }
+      ?? UnsafeBufferPointer(start: nil, count: 0)
   }
 
   func refers(_ member: MemberID, to other: MemberID) -> Bool {

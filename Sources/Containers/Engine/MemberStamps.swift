@@ -58,6 +58,12 @@ struct MemberStamps: ~Copyable {
     bytes[Int(member.rawValue)] = (byte >> 4 == round ? byte : round << 4) | stamp
   }
 
+  /// Sets stamps and clears all others.
+  @inline(__always)
+  func replace(with stamps: UInt8, _ member: MemberID) {
+    bytes[Int(member.rawValue)] = round << 4 | stamps
+  }
+
   @inline(__always)
   func clear(_ stamp: UInt8, _ member: MemberID) {
     let byte = bytes[Int(member.rawValue)]

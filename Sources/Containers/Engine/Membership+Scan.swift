@@ -29,7 +29,7 @@ extension Membership {
       if let book = openLarge(member, at: target, layout) {
         for part in book.lists.indices {
           try gather(part, of: member, at: target, layout)
-          book.lists[part] = Array(gathered.buffer)
+          book.setList(ofPart: part, to: gathered.buffer)
         }
         return
       }
@@ -66,16 +66,22 @@ extension Membership {
   private func gather(
     _ plan: DirectPlan, at target: UnsafeRawPointer, of member: MemberID
   ) throws(ContainerError) -> Bool {
-    var count = 1
+    var elements = 0..<1
     if plan.stride != 0 {
-      guard let found = plan.elementCount(of: target, cellBytes: cellBytes(of: member)) else {
+      guard let count = plan.elementCount(of: target, cellBytes: cellBytes(of: member)) else {
         throw Self.caughtChanging
       }
-      count = found
+      elements = 0..<count
     }
-    guard plan.isPlain || isClear(plan, target, count) else { return false }
-    var element = target + plan.first
-    for _ in 0..<count {
+    return try gather(elements, plan, at: target, of: member)
+  }
+
+  private func gather(
+    _ elements: Range<Int>, _ plan: DirectPlan, at target: UnsafeRawPointer, of member: MemberID
+  ) throws(ContainerError) -> Bool {
+    guard plan.isPlain || isClear(plan, elements, target) else { return false }
+    var element = target + plan.first + elements.lowerBound * plan.stride
+    for _ in elements {
       for slot in plan.slots {
         let word = DirectPlan.target(of: slot, at: element)
         gathered.append(word == 0 ? .none : try follow(word, nil, from: member))
@@ -86,9 +92,11 @@ extension Membership {
   }
 
   /// Whether a plan tells what each reference of a certain member refers to.
-  private func isClear(_ plan: DirectPlan, _ target: UnsafeRawPointer, _ count: Int) -> Bool {
-    var element = target + plan.first
-    for _ in 0..<count {
+  private func isClear(
+    _ plan: DirectPlan, _ elements: Range<Int>, _ target: UnsafeRawPointer
+  ) -> Bool {
+    var element = target + plan.first + elements.lowerBound * plan.stride
+    for _ in elements {
       for slot in plan.slots where slot.kind != .object {
         let word = DirectPlan.target(of: slot, at: element)
         if word == DirectPlan.unclear { return false }
@@ -101,6 +109,39 @@ extension Membership {
       element += plan.stride
     }
     return true
+  }
+
+  /// Whether the references that start in a part of a large array are those that were there.
+  func isAsBefore(
+    _ part: Int, at target: UnsafeRawPointer, _ layout: ObjectLayout,
+    _ old: UnsafeBufferPointer<MemberID>
+  ) -> Bool {
+    guard let plan = layout.directPlan?.pointee, plan.stride > 0 else { return false }
+    let elements = plan.elements(of: target, startingIn: range(ofPart: part))
+    guard old.count == elements.count * plan.slots.count else { return false }
+    var element = target + plan.first + elements.lowerBound * plan.stride
+    var position = 0
+    for _ in elements {
+      for slot in plan.slots {
+        let word = DirectPlan.target(of: slot, at: element)
+        let known = old[position]
+        position += 1
+        if word == 0, known == .none { continue }
+        guard (word &- base) >> MemberID.unitShift == UInt(known.rawValue),
+          slot.untoldHeader == 0 || isToldAsBefore(known, word, slot)
+        else { return false }
+      }
+      element += plan.stride
+    }
+    return true
+  }
+
+  /// Whether array storage needs its owner to tell what it is exactly if it did before. Where its
+  /// chunk was not written, it is the storage that was there.
+  private func isToldAsBefore(_ known: MemberID, _ word: UInt, _ slot: DirectPlan.Slot) -> Bool {
+    guard books[chunk(of: known)].isMarked else { return true }
+    return told[known] == nil
+      && UnsafeRawPointer(bitPattern: word)?.load(as: UInt.self) != slot.untoldHeader
   }
 
   static let caughtChanging = ContainerError(
@@ -122,6 +163,10 @@ extension Membership {
     _ part: Int, of member: MemberID, at target: UnsafeRawPointer, _ layout: ObjectLayout
   ) throws(ContainerError) {
     gathered.removeAll()
+    if former.isEmpty, let plan = layout.directPlan?.pointee, plan.stride > 0 {
+      let elements = plan.elements(of: target, startingIn: range(ofPart: part))
+      if try gather(elements, plan, at: target, of: member) { return }
+    }
     try layout.visitReferences(of: target, startingIn: range(ofPart: part)) {
       reference throws(ContainerError) in
       try gather(reference, of: member)
@@ -182,13 +227,22 @@ extension Membership {
   func follow(
     _ address: UInt, _ told: ObjectLayout?, from member: MemberID
   ) throws(ContainerError) -> MemberID {
-    guard let known = find(address, told) else {
-      return try admit(address, told, from: member)
+    let known: MemberID
+    let record: UnsafeMutablePointer<CellRecord>
+    if let own = ownCell(at: address, isRaw: told?.isRaw ?? false) {
+      known = own
+      record = self.record(of: own)
+      if !record.pointee.isPresent { return try admit(own, at: address, told, from: member) }
+    } else {
+      guard let other = find(address, told) else {
+        return try admit(address, told, from: member)
+      }
+      known = other
+      record = self.record(of: other)
     }
-    addHolder(of: known)
+    addHolder(of: known, record)
     if notesArrivals { arrivals.append((member, known)) }
     if told != nil || !self.told.isEmpty { retell(known, told) }
-    let record = record(of: known)
     if record.pointee.parent == .none {
       record.pointee.parent = member
       orphanCount -= 1
@@ -215,31 +269,37 @@ extension Membership {
     _ address: UInt, _ told: ObjectLayout?, from parent: MemberID
   ) throws(ContainerError) -> MemberID {
     let isRaw = told?.isRaw ?? false
-    var own: MemberID?
     if arena.contains(address) {
       let chunk = (address - base) >> chunkShift
       if chunk >= UInt(bookCount) || books[Int(chunk)].kind == .none {
         _ = openBook(ofChunk: chunk)
       }
-      own = ownCell(at: address, isRaw: isRaw)
+      if let own = ownCell(at: address, isRaw: isRaw) {
+        return try admit(own, at: address, told, from: parent)
+      }
     }
-    let member: MemberID
-    if let own { member = own } else { member = try adopt(address, told, isRaw: isRaw) }
+    let member = try adopt(address, told, isRaw: isRaw)
+    return try admit(member, at: address, told, from: parent)
+  }
+
+  /// Makes a member of what has such a home.
+  private func admit(
+    _ member: MemberID, at address: UInt, _ told: ObjectLayout?, from parent: MemberID
+  ) throws(ContainerError) -> MemberID {
     guard UInt(member.rawValue) << MemberID.unitShift < MemberID.reach else {
       throw Self.outOfReach
     }
-    let record = record(of: member)
-    record.pointee = CellRecord(parent: parent, start: 0, count: 0, inDegree: 1)
+    record(of: member).pointee = CellRecord(parent: parent, start: 0, count: 0, inDegree: 1)
     memberCount += 1
-    books[chunk(of: member)].memberCount += 1
-    mark(chunk(of: member))
+    let chunk = chunk(of: member)
+    books[chunk].memberCount += 1
+    mark(chunk)
     if let told, !told.isNamedByHeader {
       self.told[member] = told
-      books[chunk(of: member)].hasTold = true
+      books[chunk].hasTold = true
     }
-    // It may have been a member before, and wait to be read as such.
-    stamps.clear(MemberStamps.waiting, member)
-    stamps.set(MemberStamps.certain | MemberStamps.scanned, member)
+    // It may have been a member before, and wait to be read as such: that is over.
+    stamps.replace(with: MemberStamps.certain | MemberStamps.scanned, member)
     markReferrers(to: address)
     fresh.append(member)
     return member

@@ -235,8 +235,10 @@ final class Membership {
   // MARK: In-degrees
 
   @inline(__always)
-  func addHolder(of member: MemberID) {
-    let record = record(of: member)
+  func addHolder(of member: MemberID) { addHolder(of: member, record(of: member)) }
+
+  @inline(__always)
+  func addHolder(of member: MemberID, _ record: UnsafeMutablePointer<CellRecord>) {
     if record.pointee.inDegree < CellRecord.many - 1 {
       record.pointee.inDegree += 1
     } else {
