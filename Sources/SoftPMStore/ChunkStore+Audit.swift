@@ -51,7 +51,7 @@ extension ChunkStore {
         try note(root, in: &map)
       }
       for node in try everyNode() {
-        if node.isFolded { try note(node.tree, in: &map) }
+        if node.isFolded { try note(node.tree, from: node.reclaimedBelow, in: &map) }
         if case .blocks(let place, let byteCount) = node.facts.metadata {
           map.note(
             Extent(start: place.block, count: Block.count(holding: byteCount)),
@@ -77,9 +77,11 @@ extension ChunkStore {
     }
   }
 
-  private func note(_ root: TreeReference?, in map: inout BlockMap) throws(ContainerError) {
+  private func note(
+    _ root: TreeReference?, from first: UInt64 = 0, in map: inout BlockMap
+  ) throws(ContainerError) {
     var found: [Extent] = []
-    try TreeReader(medium: medium, identity: identity).walk(root) {
+    try TreeReader(medium: medium, identity: identity).walk(root, from: first) {
       (reference, _) throws(ContainerError) in
       found.append(Extent(start: reference.block, count: 1))
       return true

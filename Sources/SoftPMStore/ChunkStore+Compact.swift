@@ -58,14 +58,14 @@ extension ChunkStore {
   /// New nodes need places before old ones are free.
   private var movingSlack: UInt64 { 64 + space.frontier.rawValue / 64 }
 
-  /// A fold takes up only so many dropped versions.
+  /// A fold takes up only so many dropped versions, and only so much of a large one.
   func foldAllDropped() throws(ContainerError) {
-    var left = Int.max
+    var before = (left: Int.max, unfinished: checkpoint.unfinished)
     while true {
       try fold()
-      let hidden = monitor.locked { graph.hidden.count }
-      if hidden == 0 || hidden >= left { return }
-      left = hidden
+      let left = monitor.locked { graph.hidden.count }
+      if left == 0 || left >= before.left && checkpoint.unfinished == before.unfinished { return }
+      before = (left, checkpoint.unfinished)
     }
   }
 

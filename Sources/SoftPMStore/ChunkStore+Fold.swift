@@ -8,6 +8,9 @@
 // 3. The leader folds, between turns: no barrier is written meanwhile.
 // 4. A hidden version is reclaimed when at most one version shares its table and nobody reads
 //    it. What it alone has was born after its table's parent and is not in its only child's.
+// 5. A fold reads a bounded number of blocks to find that out. What is left of a version then is
+//    the next fold's first work, and until it is done no other version is reclaimed: what the
+//    version shares with its parent and its child stays as it was when the work began.
 
 import SoftPMBase
 
@@ -27,6 +30,8 @@ struct Fold {
   /// Of hidden versions: those whose tables share with theirs, as this fold leaves them.
   var children: [VersionID: [VersionNode]] = [:]
   var reclaimed: Set<VersionID> = []
+  /// The version that is partly given back, as this fold leaves it.
+  var unfinished: UnfinishedReclaim?
   var freed: [Extent] = []
   /// Where images and metadata were moved to, and which metadata moved.
   var moved: [Extent] = []
@@ -112,6 +117,7 @@ extension ChunkStore {
     try loadFreeSpace()
     var fold = Fold(
       TreeReader(medium: medium, identity: superblock.identity, source: .cache), space)
+    fold.unfinished = checkpoint.unfinished
     let nodes = try monitor.locked { () throws(ContainerError) in
       try graph.loadAll()
       let work = graph.work(for: &fold)
@@ -120,7 +126,8 @@ extension ChunkStore {
     do throws(ContainerError) {
       try foldTables(nodes, &fold)
       try reclaim(nodes, &fold)
-      if let limit { try move(nodes, from: limit, &fold, progress) }
+      // (A version that is partly given back names blocks that are not its own any more.)
+      if let limit, fold.unfinished == nil { try move(nodes, from: limit, &fold, progress) }
       let next = try foldRecords(nodes, &fold)
       try publish(next, &fold, nodes)
     } catch  where error.code == .noSpace && !fold.mayBeNamed {
@@ -223,6 +230,7 @@ extension ChunkStore {
     next.containers = try fold.records.edited(nil, entries, birth: 0, &fold.space)
     let versions = nodes.compactMap { fold.edit(for: $0) }
     next.versions = try fold.records.edited(checkpoint.versions, versions, birth: 0, &fold.space)
+    next.unfinished = fold.unfinished
     let place = fold.space.take(1).start
     fold.freed += fold.records.replaced.map { Extent(start: $0.block, count: 1) }
     next.freeSpace = try fold.freeSpaceTree(
@@ -256,6 +264,7 @@ extension ChunkStore {
     if canary != .reusedTooEarly { lost += fold.freed }
     tail = Tail()
     monitor.locked {
+      graph.unfinished = fold.unfinished
       for node in nodes { fold.finish(node, &graph) }
       if !fold.moved.isEmpty {
         tables = TableCache()
@@ -358,6 +367,7 @@ extension Fold {
       graph.reclaimed(id)
       return
     }
+    if let unfinished, unfinished.version == id { node.reclaimedBelow = unfinished.chunk }
     graph.index.move(node, to: parent(of: node))
     guard node.isDurable else { return }
     graph.index.unsaved[id] = nil

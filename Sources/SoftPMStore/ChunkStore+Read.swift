@@ -164,7 +164,8 @@ extension VersionNode {
       next = node.parent
     }
     var folded: [ChunkEntry] = []
-    try reader.walk(base) { (key, value) throws(ContainerError) in
+    try reader.walk(base, from: isFolded ? reclaimedBelow : 0) {
+      (key, value) throws(ContainerError) in
       guard let chunk = UInt32(exactly: key) else {
         throw .corrupt(at: nil, expected: "a chunk's index")
       }

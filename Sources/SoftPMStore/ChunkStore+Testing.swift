@@ -26,6 +26,9 @@ extension ChunkStore {
 }
 
 extension ChunkStore {
+  /// Whether the last fold left a dropped version partly given back.
+  package var isGivingBack: Bool { monitor.locked { graph.unfinished != nil } }
+
   /// The number that the next version gets, if nobody else commits before.
   package var nextVersionNumber: UInt64 { monitor.locked { nextVersion } }
 

@@ -17,7 +17,7 @@ package enum VersionReason: String, Sendable, CaseIterable {
   case retention
   /// It was dropped, and what others share with it is not: its own space returns with them.
   case shared
-  /// It was dropped; the next fold gives its space back.
+  /// It was dropped; the next folds give its space back.
   case dropped
 }
 
@@ -125,7 +125,8 @@ extension TreeReader {
       return count
     }
     let parent = node.tableParent?.rawValue ?? 0
-    try walk(node.tree, bornAfter: parent) { (reference, content) throws(ContainerError) in
+    try walk(node.tree, bornAfter: parent, from: node.reclaimedBelow) {
+      (reference, content) throws(ContainerError) in
       for child in children {
         // A child of the tail has its parent's tree for the time being.
         guard child.isFolded else { return true }

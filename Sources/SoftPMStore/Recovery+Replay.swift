@@ -7,6 +7,7 @@ extension Recovery {
   ) throws(ContainerError) -> Found {
     var graph = VersionGraph()
     graph.nextContainer = checkpoint.nextContainer
+    graph.unfinished = checkpoint.unfinished
     let reader = TreeReader(medium: medium, identity: superblock.identity, source: source)
     try reader.walk(checkpoint.containers) { (key, value) throws(ContainerError) in
       graph.containers[ContainerNumber(key)] = try ContainerEntry(decoding: value, number: key)

@@ -49,6 +49,8 @@ final class VersionNode {
   /// The whole table, once folded; nil for an empty one.
   var tree: TreeReference?
   var isFolded = false
+  /// Of a hidden version: what it alone has in chunks before this one was given back.
+  var reclaimedBelow: UInt64 = 0
   /// Differs from its record in the tree of versions.
   var isChanged = false
   var isDurable = false
@@ -79,6 +81,8 @@ struct VersionGraph {
   var nextContainer: UInt64 = 1
   /// The checkpoint's versions, until all of them are known.
   var stored: (reader: TreeReader, root: TreeReference)?
+  /// What the checkpoint says of a version that is partly given back.
+  var unfinished: UnfinishedReclaim?
   var index = VersionIndex()
 
   func container(named name: String) -> ContainerEntry? {
@@ -102,6 +106,9 @@ struct VersionGraph {
   }
 
   private mutating func keep(_ node: VersionNode) {
+    if let unfinished, unfinished.version == node.facts.id, node.isDropped {
+      node.reclaimedBelow = unfinished.chunk
+    }
     if node.isDropped { hidden[node.facts.id] = node } else { versions[node.facts.id] = node }
   }
 

@@ -23,18 +23,20 @@ package struct StoreCrashCheck {
   /// Enumerates a workload's trace; `name` begins the line that reproduces a violation.
   package mutating func run(
     _ workload: StoreWorkload, _ name: String, bounds: StoreCrashBounds, seed: UInt64,
-    fromEpoch: Int = 0, violationsMost: Int = 10
+    fromEpoch: Int = 0, violationsMost: Int = 10, statesMost: Int = .max
   ) {
     let content = NewStore.image(identity: Digest(low: 1, high: seed), byteCount: 64 << 10)
     var enumerator = StoreCrashEnumerator(content, bounds: bounds, seed: seed)
     let models = workload.states
     struct Enough: Error {}
+    let before = looks
     try? enumerator.run(workload.device.trace, fromEpoch: fromEpoch) { state in
       looks += 1
       if let problem = look(at: state, models) {
         violations.append("\(name) seed=\(seed) \(state.name): \(problem)")
         if violations.count >= violationsMost { throw Enough() }
       }
+      if looks - before >= statesMost { throw Enough() }
     }
     states += enumerator.distinctStates
   }

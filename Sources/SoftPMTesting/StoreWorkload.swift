@@ -5,6 +5,11 @@ import SoftPMBase
 import SoftPMStore
 
 package enum StoreOperation: String, CaseIterable, Sendable {
+  /// Those of which every pair is tried. The others are for workloads of their own.
+  package static let paired = allCases.filter {
+    ![.wideWrite, .largeContainer, .largeUpdate].contains($0)
+  }
+
   /// A container with its first version.
   case create
   /// One chunk of 4 KiB.
@@ -35,6 +40,12 @@ package enum StoreOperation: String, CaseIterable, Sendable {
   case compact
   /// A point whose flush fails, and another one that succeeds.
   case failedFlush
+  /// So many chunks that their table is a tree of several leaves.
+  case wideWrite
+  /// A container of about a MiB, with chunks of 16 KiB.
+  case largeContainer
+  /// A third of those chunks, others each time; what was oldest of it is dropped.
+  case largeUpdate
 }
 
 /// A store under test, its model, and the states that a crash may leave at any moment.
@@ -52,11 +63,14 @@ package final class StoreWorkload {
   private var needsReopening = false
   /// Operations may be refused, because faults are injected into some.
   package var toleratesRefusal = false
-  /// Flushes before the second operation began.
-  package private(set) var epochOfSecondOperation = 0
+  /// Flushes before each operation began.
+  package private(set) var epochs: [Int] = []
+  package var epochOfSecondOperation: Int { epochs.count > 1 ? epochs[1] : 0 }
 
+  /// `reclaimReads`: see `StoreFileOptions`.
   package init(
-    seed: UInt64, canary: StoreCanary? = nil, faults: StoreFaultPlan? = nil
+    seed: UInt64, canary: StoreCanary? = nil, faults: StoreFaultPlan? = nil,
+    reclaimReads: Int = StoreFileOptions().reclaimReads
   ) throws {
     let content = NewStore.image(identity: Digest(low: 1, high: seed), byteCount: 64 << 10)
     device = StoreRecordingDevice(content, seed: seed, faults: faults)
@@ -66,6 +80,7 @@ package final class StoreWorkload {
     options.clock = { 1000 }
     // Folds come where the workload says, so that a run is the same every time.
     options.foldAfter = .max
+    options.reclaimReads = reclaimReads
     self.options = options
     toleratesRefusal = faults != nil
     device.mark(allowed: [0])
@@ -95,6 +110,9 @@ package final class StoreWorkload {
     protectKept()
   }
 
+  /// How often a fold left a dropped version partly given back.
+  package private(set) var partlyReclaimed = 0
+
   private func protectKept() {
     device.protect((try? store.occupiedByListedVersions()) ?? [])
   }
@@ -104,18 +122,19 @@ package final class StoreWorkload {
     _ container: String, parent: VersionID?, chunks: [UInt32], removed: [UInt32] = [],
     metadata: Int = 3, after before: StoreModel
   ) throws -> (Commit, StoreModel) {
+    let size = container == StoreWorkload.large ? 16 << 10 : 4096
     let number =
       try store.container(named: container)?.number
-      ?? store.createContainer(named: container, chunkSize: .kibibytes(4)).number
+      ?? store.createContainer(named: container, chunkSize: ByteCount(size)).number
     var table = parent.flatMap { before.versions[$0]?.chunks } ?? [:]
     for chunk in removed { table[chunk] = nil }
-    let buffer = PageBuffer(byteCount: 4096 * max(chunks.count, 1))
+    let buffer = PageBuffer(byteCount: size * max(chunks.count, 1))
     var digests: [Digest] = []
     for (place, chunk) in chunks.enumerated() {
       nextImage += 1
       table[chunk] = nextImage
-      images.image(nextImage, 4096).withUnsafeBytes {
-        UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[(place * 4096)...])
+      images.image(nextImage, size).withUnsafeBytes {
+        UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[(place * size)...])
           .copyMemory(from: $0)
         digests.append(Checksum.digest($0))
       }
@@ -127,7 +146,7 @@ package final class StoreWorkload {
     request.waitsAtOnce = true
     let commit = try store.commit(request)
     var after = before
-    after.containers[container] = 4096
+    after.containers[container] = size
     after.versions[commit.version] = StoreModel.Version(
       container: container, parent: parent, label: nil, metadata: blob, chunks: table)
     return (commit, after)
@@ -145,11 +164,14 @@ package final class StoreWorkload {
 
   // MARK: Operations
 
-  private var someContainer: String? { model.containers.keys.min() }
+  private static let large = "large"
+  private var someContainer: String? {
+    model.containers.keys.filter { $0 != StoreWorkload.large }.min()
+  }
 
   package func run(_ operations: [StoreOperation]) {
-    for (place, operation) in operations.enumerated() {
-      if place == 1 { epochOfSecondOperation = device.flushes }
+    for operation in operations {
+      epochs.append(device.flushes)
       do { try run(operation) } catch {
         // Only a store that faults are injected into may refuse.
         if !toleratesRefusal { problems.append("\(operation.rawValue): \(error)") }
@@ -173,6 +195,15 @@ package final class StoreWorkload {
       try onePoint(name, parent: newest, chunks: [1])
     case .largeWrite:
       try onePoint(name, parent: newest, chunks: [0, 2, 3, 9], metadata: 5000)
+    case .wideWrite:
+      try onePoint(name, parent: newest, chunks: Array(0..<250))
+    case .largeContainer:
+      try onePoint(StoreWorkload.large, parent: nil, chunks: Array(0..<62))
+    case .largeUpdate:
+      let parent = model.newest(of: StoreWorkload.large)
+      let first = UInt32(states.count % 3) * 20
+      try onePoint(StoreWorkload.large, parent: parent, chunks: Array(first..<first + 20))
+      try change(.deleteVersion, StoreWorkload.large)
     case .removeChunk:
       try onePoint(name, parent: newest, chunks: [4], removed: [0])
     case .twoPoints:
@@ -192,6 +223,7 @@ package final class StoreWorkload {
       attempt([model]) { try store.copyWatermark() }
     case .fold:
       attempt([model]) { try store.checkpointNow() }
+      if store.isGivingBack { partlyReclaimed += 1 }
     case .compact:
       attempt([model]) { _ = try store.compact() }
     case .reopen, .crash:

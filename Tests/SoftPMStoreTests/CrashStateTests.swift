@@ -25,6 +25,14 @@ import Testing
     #expect(proof.failures.isEmpty, "\(proof.failures.joined(separator: "\n"))")
   }
 
+  @Test("a large version is given back over many folds, a crash in any of them does no harm")
+  func reclaims() {
+    var proof = StoreProof(isThorough: false)
+    proof.reclaims()
+    #expect(proof.failures.isEmpty, "\(proof.failures.joined(separator: "\n"))")
+    print(proof.report.joined(separator: "\n"))
+  }
+
   @Test("a crash or an error while the store recovers from a crash does no harm either")
   func recoveries() {
     var proof = StoreProof(isThorough: false)

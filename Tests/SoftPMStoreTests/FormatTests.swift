@@ -112,14 +112,14 @@ import Testing
     checkpoint.containers = tree(100)
     checkpoint.versions = tree(200)
     checkpoint.freeSpace = tree(300)
-    checkpoint.reclaim = tree(400)
+    checkpoint.unfinished = UnfinishedReclaim(version: 0x111, chunk: 0x222)
     let record = checkpoint.encoded(at: Block(7))
     try compare(
       "Checkpoint", record,
       [
         Array("SPMcheck".utf8), checksum(record, from: 16, seed: 7), bytes(identity), bytes(7),
         bytes(0x55), bytes(other), bytes(0x77), bytes(0x88), bytes(0x99), bytes(tree(100)),
-        bytes(tree(200)), bytes(tree(300)), bytes(tree(400)),
+        bytes(tree(200)), bytes(tree(300)), bytes(0x111), bytes(0x222),
       ])
   }
 

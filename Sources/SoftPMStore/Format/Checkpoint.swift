@@ -14,7 +14,9 @@
 //         88   32 tree of containers
 //        120   32 tree of versions
 //        152   32 tree of free space
-//        184   32 tree of reclaim work left
+//        184    8 version whose space is being given   giving blocks back twice, or never
+//                 back; 0: none
+//        192    8 its chunks from here on still to do  the same
 //            rest zero
 //
 // A tree reference is block 8, digest 16, birth 8; all zero for an empty tree.
@@ -32,6 +34,18 @@ package struct TreeReference: Hashable, Sendable {
   package var birth: UInt64
 }
 
+/// A dropped version that a fold has begun to give back and not finished: what it alone has in
+/// chunks before `chunk` is free already. There is at most one.
+package struct UnfinishedReclaim: Equatable, Sendable {
+  package var version: VersionID
+  package var chunk: UInt64
+
+  package init(version: VersionID, chunk: UInt64) {
+    self.version = version
+    self.chunk = chunk
+  }
+}
+
 package struct Checkpoint: Equatable, Sendable {
   static let magic: [UInt8] = Array("SPMcheck".utf8)
 
@@ -44,7 +58,7 @@ package struct Checkpoint: Equatable, Sendable {
   package var containers: TreeReference?
   package var versions: TreeReference?
   package var freeSpace: TreeReference?
-  package var reclaim: TreeReference?
+  package var unfinished: UnfinishedReclaim?
 
   package func encoded(at block: Block) -> [UInt8] {
     var writer = ByteWriter(capacity: Block.byteCount)
@@ -57,7 +71,9 @@ package struct Checkpoint: Equatable, Sendable {
     writer.integer(nextBarrier.rawValue)
     writer.integer(nextContainer)
     writer.integer(frontier.rawValue)
-    for tree in [containers, versions, freeSpace, reclaim] { writer.tree(tree) }
+    for tree in [containers, versions, freeSpace] { writer.tree(tree) }
+    writer.integer(unfinished?.version.rawValue ?? 0)
+    writer.integer(unfinished?.chunk ?? 0)
     writer.pad(to: Block.byteCount)
     writer.seal(from: 16, checksumAt: 8, seed: block.rawValue)
     return writer.bytes
@@ -79,7 +95,13 @@ package struct Checkpoint: Equatable, Sendable {
     containers = try reader.tree()
     versions = try reader.tree()
     freeSpace = try reader.tree()
-    reclaim = try reader.tree()
+    let version = try reader.integer(UInt64.self)
+    let chunk = try reader.integer(UInt64.self)
+    guard (version == 0) == (chunk == 0), chunk <= UInt64(UInt32.max) else {
+      throw reader.invalid("a version being given back")
+    }
+    unfinished =
+      version == 0 ? nil : UnfinishedReclaim(version: VersionID(version), chunk: chunk)
     try reader.zeros(reader.remaining)
   }
 
