@@ -73,7 +73,7 @@ final class Medium: Sendable {
 
   var statistics: StoreStatistics {
     StoreStatistics(
-      driver: device.driver, reason: device.reason,
+      driver: device.driver, reason: device.reason, medium: device.medium,
       pointFlushes: pointFlushes.load(ordering: .relaxed),
       upkeepFlushes: upkeepFlushes.load(ordering: .relaxed),
       zeroFlushes: zeroFlushes.load(ordering: .relaxed),
@@ -88,6 +88,8 @@ package struct StoreStatistics: Sendable {
   package var driver: String
   /// Why that driver was chosen, in one line; empty where there was no choice.
   package var reason: String
+  /// What that driver writes to: `file`, `block device`, `persistent memory` or `memory`.
+  package var medium: String
   /// Flushes that made versions durable, or failed to: one for each group of points.
   package var pointFlushes: Int
   /// Flushes of epochs, folds and superblocks.

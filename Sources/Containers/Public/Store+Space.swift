@@ -71,6 +71,9 @@ extension Store {
   /// The driver that carries bytes to the medium: `uring`, `pmem`, `posix` or `memory`.
   public var driver: String { core.chunks.statistics.driver }
 
+  /// What the store lies on: `file`, `block device`, `persistent memory` or `memory`.
+  public var medium: String { core.chunks.statistics.medium }
+
   /// Why it is that driver, and for `pmem` what makes a point durable: a fence, where the file is
   /// on persistent memory, else `msync`. Empty where there is nothing to say.
   public var driverReason: String { core.chunks.statistics.reason }

@@ -49,6 +49,8 @@ package protocol Device: AnyObject, Sendable {
   var driver: String { get }
   /// Why this driver and not another, where there was a choice.
   var reason: String { get }
+  /// What lies below: `file`, `block device`, `persistent memory` or `memory`.
+  var medium: String { get }
   /// The device's length in bytes.
   var byteCount: Int { get }
   func read(
@@ -86,6 +88,7 @@ package protocol Device: AnyObject, Sendable {
 
 extension Device {
   package var reason: String { "" }
+  package var medium: String { "memory" }
 
   package func zero(from start: Int, to end: Int) throws(ContainerError) {}
   package func allocate(to end: Int) throws(ContainerError) {

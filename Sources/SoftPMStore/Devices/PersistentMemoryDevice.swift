@@ -50,6 +50,7 @@ package final class PersistentMemoryDevice: Device, @unchecked Sendable {
   package let mode: Mode
   package let driver = "pmem"
   package let reason: String
+  package var medium: String { mode == .persistentMemory ? "persistent memory" : file.medium }
 
   package init(
     _ file: PosixDevice, mode: Mode, primitives: any MappingPrimitives,

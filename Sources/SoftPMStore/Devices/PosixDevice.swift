@@ -16,6 +16,8 @@ package final class PosixDevice: Device, @unchecked Sendable {
 
   package let driver = "posix"
   package internal(set) var reason: String
+  /// Only a block device has its size for ever.
+  package var medium: String { capacity == nil ? "file" : "block device" }
 
   init(_ file: StoreFile, readOnly: Bool, reason: String) {
     descriptor = file.descriptor

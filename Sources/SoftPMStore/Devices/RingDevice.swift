@@ -68,6 +68,7 @@ package final class RingDevice: Device, @unchecked Sendable {
     ring.deallocate()
   }
 
+  package var medium: String { file.medium }
   package var byteCount: Int { file.byteCount }
   package var capacity: Int? { file.capacity }
   package var allocatedBytes: Int { file.allocatedBytes }
