@@ -7,7 +7,7 @@ extension ChunkStore {
   /// Finds out what hidden versions alone have. Work is in proportion to what they wrote, and
   /// bounded: what is left of a large one is the next fold's first work.
   func reclaim(_ nodes: [VersionNode], _ fold: inout Fold) throws(ContainerError) {
-    var reads = reclaimReads + 4 * fold.tables.written.count
+    var reads = reclaimReads.most + reclaimReads.perNode * fold.tables.written.count
     if let begun = fold.unfinished {
       fold.unfinished = nil
       if let node = nodes.first(where: { $0.facts.id == begun.version && $0.isDropped }) {

@@ -66,7 +66,7 @@ package final class ChunkStore: @unchecked Sendable {
   /// The checkpoint's free space, not read yet; until then only new blocks are given out.
   var unreadFreeSpace: TreeReference?
   let foldAfter: Int
-  let reclaimReads: Int
+  let reclaimReads: (most: Int, perNode: Int)
   var isFoldQueued = false
   /// The newest watermark that a superblock on the medium has, and how often it is looked after.
   var watermarkOnMedium: UInt64 = 0
@@ -135,7 +135,7 @@ package final class ChunkStore: @unchecked Sendable {
     tail = found.tail
     unreadFreeSpace = found.checkpoint.freeSpace
     foldAfter = options.foldAfter
-    reclaimReads = options.reclaimReads
+    reclaimReads = (options.reclaimReads, options.reclaimReadsPerNode)
     nextVersion = found.nextVersion
     currentView = found.superblock.sequence
     openedAt = found.superblock.sequence

@@ -39,7 +39,7 @@ extension StoreProof {
     for (number, operations) in workloads.enumerated() {
       let name = "reclaim workload=\(number)"
       do {
-        let workload = try StoreWorkload(seed: UInt64(number), reclaimReads: 1)
+        let workload = try StoreWorkload(seed: UInt64(number), reclaimsLittle: true)
         workload.run(operations)
         failures += workload.problems.map { "\(name) \($0)" }
         partly += workload.partlyReclaimed

@@ -67,10 +67,10 @@ package final class StoreWorkload {
   package private(set) var epochs: [Int] = []
   package var epochOfSecondOperation: Int { epochs.count > 1 ? epochs[1] : 0 }
 
-  /// `reclaimReads`: see `StoreFileOptions`.
+  /// With `reclaimsLittle` a fold gives back one leaf of a dropped version's table.
   package init(
     seed: UInt64, canary: StoreCanary? = nil, faults: StoreFaultPlan? = nil,
-    reclaimReads: Int = StoreFileOptions().reclaimReads
+    reclaimsLittle: Bool = false
   ) throws {
     let content = NewStore.image(identity: Digest(low: 1, high: seed), byteCount: 64 << 10)
     device = StoreRecordingDevice(content, seed: seed, faults: faults)
@@ -80,7 +80,10 @@ package final class StoreWorkload {
     options.clock = { 1000 }
     // Folds come where the workload says, so that a run is the same every time.
     options.foldAfter = .max
-    options.reclaimReads = reclaimReads
+    if reclaimsLittle {
+      options.reclaimReads = 1
+      options.reclaimReadsPerNode = 0
+    }
     self.options = options
     toleratesRefusal = faults != nil
     device.mark(allowed: [0])

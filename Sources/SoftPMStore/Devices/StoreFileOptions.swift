@@ -20,11 +20,12 @@ package struct StoreFileOptions: Sendable {
   /// Opening then reads about as many blocks, and a fold's trees are shared by as many points:
   /// 64 KiB points with 64 versions kept write 1.11 bytes a byte with 256, and 1.15 with 128.
   package var foldAfter = 256
-  /// How many blocks a fold may read to find out what dropped versions alone have, besides four
-  /// for each node of tables that it writes: what points write, points can drop in time.
+  /// How many blocks a fold may read to find out what dropped versions alone have, and how many
+  /// more for each node of tables that it writes: what points write, points can drop in time.
   ///
-  /// 4,096 is about 20 ms. A first version of a million chunks takes five folds.
+  /// A first version of a million chunks takes six folds.
   package var reclaimReads = 4096
+  package var reclaimReadsPerNode = 4
   /// When a store has been idle for so long, a superblock is told the newest version, so that
   /// readers in other processes see it. Nil: at folds and at closing only.
   package var watermarkDelay: Duration? = .milliseconds(200)
