@@ -26,6 +26,13 @@ extension ChunkStore {
 }
 
 extension ChunkStore {
+  /// Where the image of each chunk of a version begins.
+  package func places(of version: VersionID) throws(ContainerError) -> [ChunkIndex: Int] {
+    var places: [ChunkIndex: Int] = [:]
+    for entry in try table(of: version) { places[entry.chunk] = entry.block.offset }
+    return places
+  }
+
   /// Whether the last fold left a dropped version partly given back.
   package var isGivingBack: Bool { monitor.locked { graph.unfinished != nil } }
 
