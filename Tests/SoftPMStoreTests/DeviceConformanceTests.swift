@@ -6,73 +6,6 @@ import SoftPMStore
 import SoftPMTesting
 import Testing
 
-/// How a test gets a device of some kind, and the same content under another handle.
-struct DeviceKind: Sendable, CustomTestStringConvertible {
-  let name: String
-  /// A new device of 64 KiB of zeros.
-  let make: @Sendable (TemporaryFolder) throws -> any Device
-  /// The same bytes once more, while or after the first device is open; nil where a device has
-  /// no other handle.
-  let reader: (@Sendable (TemporaryFolder) throws -> any Device)?
-  /// Whether a closed device's content is found again by a device of the same kind.
-  var testDescription: String { name }
-
-  /// Every kind that works on this machine: a line each.
-  static let all: [DeviceKind] = [
-    DeviceKind(
-      name: "memory", make: { _ in MemoryDevice([UInt8](repeating: 0, count: 64 << 10)) },
-      reader: nil),
-    DeviceKind(
-      name: "recording",
-      make: { _ in StoreRecordingDevice([UInt8](repeating: 0, count: 64 << 10)) }, reader: nil),
-    DeviceKind(
-      name: "crash image",
-      make: { _ in StoreCrashImage(base: [UInt8](repeating: 0, count: 64 << 10)) }, reader: nil),
-    .file(.posix),
-    .file(.uring),
-    .file(.automatic),
-    .file(.pmem),
-    .file(.pmem, inMemory: true),
-    .file(.posix, inMemory: true),
-    DeviceKind(
-      name: "persistent memory, simulated",
-      make: {
-        try PersistentMemoryDevice.simulated(
-          $0.file("device"), RecordingPrimitives(), image: [UInt8](repeating: 0, count: 64 << 10))
-      },
-      reader: {
-        var options = StoreFileOptions()
-        options.readOnly = true
-        return try BareDevice.open($0.file("device"), options)
-      }),
-  ].filter(\.works)
-
-  static func file(_ driver: StoreDriver, inMemory: Bool = false) -> DeviceKind {
-    var options = StoreFileOptions()
-    options.driver = driver
-    var reading = options
-    reading.readOnly = true
-    return DeviceKind(
-      name: driver.rawValue + (inMemory ? " in /dev/shm" : ""),
-      make: { [options] in
-        try BareDevice.open((inMemory ? $0.inMemory : $0).file("device"), options)
-      },
-      reader: { [reading] in
-        try BareDevice.open((inMemory ? $0.inMemory : $0).file("device"), reading)
-      })
-  }
-
-  /// False only where the platform has no such device, which `automatic` then has to do without.
-  private var works: Bool {
-    do {
-      try make(TemporaryFolder()).close()
-      return true
-    } catch {
-      return (error as? ContainerError)?.code != .unsupportedPlatform
-    }
-  }
-}
-
 @Suite struct DeviceConformanceTests {
   private func block(_ salt: UInt64, count: Int = 1) -> PageBuffer {
     PageBuffer(blocksHolding: StoreFixture.image(0, salt, bytes: count * 4096))
@@ -94,11 +27,11 @@ struct DeviceKind: Sendable, CustomTestStringConvertible {
     let folder = TemporaryFolder()
     let device = try kind.make(folder)
     defer { device.close() }
-    #expect(device.byteCount == 64 << 10)
+    #expect(device.byteCount == kind.byteCount)
     for source in [ReadSource.cache, .medium] {
       #expect(try read(device, 0, 8192, source).allSatisfy { $0 == 0 })
-      #expect(try read(device, 60 << 10, 8192, source).allSatisfy { $0 == 0 })
-      #expect(try read(device, 1 << 20, 4096, source).allSatisfy { $0 == 0 })
+      #expect(try read(device, kind.byteCount - 4096, 8192, source).allSatisfy { $0 == 0 })
+      #expect(try read(device, kind.byteCount + 1 << 20, 4096, source).allSatisfy { $0 == 0 })
     }
   }
 
@@ -166,18 +99,27 @@ struct DeviceKind: Sendable, CustomTestStringConvertible {
     }
     #expect(try read(device, 2000 * 4096, 5 << 20) == [UInt8](large.readOnly))
     #expect(try read(device, 1 * 4096, 4096).allSatisfy { $0 == 0 })
-    #expect(device.byteCount == 2000 * 4096 + 5 << 20)
+    #expect(device.byteCount == kind.capacity ?? (2000 * 4096 + 5 << 20))
   }
 
   @Test(
-    "writing beyond the end makes a device longer, by zeros up to there", arguments: DeviceKind.all)
+    "writing beyond the end makes a device longer, by zeros up to there; a disk refuses it",
+    arguments: DeviceKind.all)
   func growing(_ kind: DeviceKind) throws {
     let folder = TemporaryFolder()
     let device = try kind.make(folder)
     defer { device.close() }
     let buffer = block(2)
-    try device.writeAndFlush([DeviceWrite(offset: 1 << 20, bytes: buffer.readOnly)])
-    #expect(device.byteCount == 1 << 20 + 4096)
+    try device.writeAndFlush(
+      [16 << 10, 1 << 20].map { DeviceWrite(offset: $0, bytes: buffer.readOnly) })
+    #expect(device.byteCount == kind.capacity ?? (1 << 20 + 4096))
+    #expect(device.capacity == kind.capacity)
+    if let capacity = kind.capacity {
+      #expect(
+        code { try device.write([DeviceWrite(offset: capacity, bytes: buffer.readOnly)]) }
+          == .noSpace)
+      #expect(device.byteCount == capacity)
+    }
     #expect(try read(device, 512 << 10, 4096, .medium).allSatisfy { $0 == 0 })
     #expect(try read(device, 1 << 20, 4096, .medium) == [UInt8](buffer.readOnly))
     #expect(try kind.reader?(folder).byteCount ?? device.byteCount == device.byteCount)
@@ -190,7 +132,7 @@ struct DeviceKind: Sendable, CustomTestStringConvertible {
     let folder = TemporaryFolder()
     let device = try kind.make(folder)
     defer { device.close() }
-    let end = device.byteCount
+    let end = kind.capacity == nil ? device.byteCount : 1 << 20
     async let zeroed: Void = device.zero(from: end, to: end + 3 << 20)
     for round in 0..<40 {
       let buffer = block(UInt64(round))
@@ -208,19 +150,21 @@ struct DeviceKind: Sendable, CustomTestStringConvertible {
 
   @Test("an empty batch and a flush of nothing do no harm", arguments: DeviceKind.all)
   func nothing(_ kind: DeviceKind) throws {
-    let device = try kind.make(TemporaryFolder())
+    let folder = TemporaryFolder()
+    let device = try kind.make(folder)
     defer { device.close() }
     try device.write([])
     try device.writeAndFlush([])
     try device.flush()
-    #expect(device.byteCount == 64 << 10)
+    #expect(device.byteCount == kind.byteCount)
   }
 
   @Test(
     "a closed device refuses every operation, and closing again does no harm",
     arguments: DeviceKind.all.filter { !["recording", "crash image"].contains($0.name) })
   func closing(_ kind: DeviceKind) throws {
-    let device = try kind.make(TemporaryFolder())
+    let folder = TemporaryFolder()
+    let device = try kind.make(folder)
     device.close()
     device.close()
     let buffer = block(1)
@@ -266,10 +210,16 @@ struct DeviceKind: Sendable, CustomTestStringConvertible {
   static let drivers = [StoreDriver.posix, .uring, .pmem, .automatic]
 
   @Test(
-    "a store written by one driver opens, and goes on, with every other", arguments: drivers,
-    drivers)
+    "a store written by one driver opens, and goes on, with every other, on every medium",
+    arguments: drivers, drivers)
   func pairs(_ writer: StoreDriver, _ reader: StoreDriver) throws {
-    let folder = TemporaryFolder()
+    for medium in StoreMedium.available {
+      let folder = TemporaryFolder()
+      try goToAndFro(try medium.path(in: folder), writer, reader)
+    }
+  }
+
+  private func goToAndFro(_ path: String, _ writer: StoreDriver, _ reader: StoreDriver) throws {
     func options(_ driver: StoreDriver, readOnly: Bool = false) -> StoreFileOptions {
       var options = StoreFileOptions()
       options.driver = driver
@@ -282,7 +232,7 @@ struct DeviceKind: Sendable, CustomTestStringConvertible {
     for round in 0..<4 {
       let driver = round % 2 == 0 ? writer : reader
       let store: ChunkStore
-      do { store = try ChunkStore.open(folder.file("s"), options(driver)) } catch {
+      do { store = try ChunkStore.open(path, options(driver)) } catch {
         #expect(error.code == .unsupportedPlatform)
         return
       }
@@ -303,7 +253,7 @@ struct DeviceKind: Sendable, CustomTestStringConvertible {
       if round == 1 { try store.checkpointNow() }
       #expect(try store.verify().problems == [])
       try store.close()
-      let beside = try ChunkStore.open(folder.file("s"), options(reader, readOnly: true))
+      let beside = try ChunkStore.open(path, options(reader, readOnly: true))
       for (version, content) in versions { #expect(try beside.content(of: version) == content) }
       try beside.close()
     }

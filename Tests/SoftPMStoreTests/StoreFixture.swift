@@ -1,6 +1,7 @@
 import Glibc
 import SoftPMBase
 import SoftPMStore
+import SoftPMTesting
 import Testing
 
 /// Helps tests to say in a line what a store is to hold and what it holds.
@@ -84,8 +85,25 @@ final class TemporaryFolder {
 
   func file(_ name: String) -> String { path + "/" + name }
 
-  /// Another one, in memory, for as long as this one lasts.
+  // Other places, for as long as this one lasts.
+
   private(set) lazy var inMemory = TemporaryFolder(in: "/dev/shm")
+  private var fileSystems: [PrivateFolder.Kind: PrivateFolder] = [:]
+  private var loopDevice: LoopDevice?
+
+  static let diskBytes = 16 << 20
+
+  func mounted(_ kind: PrivateFolder.Kind) throws -> PrivateFolder {
+    let folder = try fileSystems[kind] ?? PrivateFolder(kind, byteCount: 32 << 20)
+    fileSystems[kind] = folder
+    return folder
+  }
+
+  func disk() throws -> LoopDevice {
+    let device = try loopDevice ?? LoopDevice(byteCount: TemporaryFolder.diskBytes)
+    loopDevice = device
+    return device
+  }
 
   func byteCount(_ name: String) -> Int {
     var status = stat()
