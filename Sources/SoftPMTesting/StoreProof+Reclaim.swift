@@ -30,7 +30,7 @@ extension StoreProof {
       ],
     ]
     // A look at one of these stores takes 2 ms, and ten times that without optimisation.
-    var bounds = isDeep ? StoreCrashBounds() : .smoke
+    var bounds = isDeep ? StoreCrashBounds.quick : .smoke
     bounds.tornAtomsMost = isDeep ? 64 : isThorough ? 4 : 1
     bounds.pairsMost = isDeep ? 24 : isThorough ? 4 : 1
     bounds.prefixesMost = isDeep ? 64 : isThorough ? 6 : 1
