@@ -80,9 +80,6 @@ let package = Package(
     .executableTarget(
       name: "store-crash-states", dependencies: ["SoftPMStore", "SoftPMTesting"],
       path: "Tests/Programs/StoreCrashStates"),
-    .executableTarget(
-      name: "store-bench", dependencies: ["SoftPMBase", "SoftPMStore", "CSoftPMLinux"],
-      path: "Tests/Programs/StoreBench"),
 
     // MARK: Tests
     .testTarget(name: "SoftPMBaseTests", dependencies: ["SoftPMBase"]),

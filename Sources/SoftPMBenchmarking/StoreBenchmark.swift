@@ -54,18 +54,20 @@ public final class DurableFloor {
 extension LayerBenchmarks {
   static let storeBytes = 64 << 20
 
-  /// Points of 4 KiB to 4 MiB in a store of 64 MiB.
+  /// Points of 4 KiB to 4 MiB in a store of 64 MiB; what versions cost; what chunks of each size do.
   public static func store(_ report: BenchmarkReport, peers: [StorePeer]) throws {
     let total = report.size.pick(smoke: 2 << 20, quick: storeBytes, full: storeBytes)
     for chunkKiB in report.size.pick(smoke: [16], quick: [16], full: [4, 16, 32]) {
       try storePoints(
-        report, chunkBytes: chunkKiB << 10, dirtyBytes: chunkKiB << 10, of: total,
-        chunkKiB == 16 ? peers : [])
+        report, chunkBytes: chunkKiB << 10, dirtyBytes: chunkKiB << 10, of: total, peers)
     }
     for dirtyKiB in report.size.pick(smoke: [64], quick: [64, 1024], full: [64, 1024, 4096]) {
       try storePoints(
         report, chunkBytes: 16 << 10, dirtyBytes: dirtyKiB << 10, of: total, peers)
     }
+    try storeBranches(report)
+    try storeVersions(report)
+    try storeChunkSizes(report)
   }
 
   private static func storePoints(
@@ -91,7 +93,7 @@ extension LayerBenchmarks {
     var subjects: [StoreSubject] = []
     for driver in [StoreDriver.uring, .posix] {
       let subject = try StoreSubject(
-        folder.file(driver.rawValue), driver, chunkBytes: chunkBytes, total: total)
+        folder.file(driver.rawValue), driver, chunkBytes: chunkBytes, totalBytes: total)
       subjects.append(subject)
       contest.add("store, \(driver.rawValue)") { lap in
         try subject.point(dirtyBytes, lap)
@@ -131,64 +133,5 @@ extension LayerBenchmarks {
         target: 14, "store alone, \(dirtyBytes >> 10) KiB: written per dirty byte",
         (ours.count("bytes") ?? 0) / Double(dirtyBytes), atMost: 1.1, "")
     }
-  }
-}
-
-/// A store with one container, of which some chunks change.
-private final class StoreSubject {
-  let store: ChunkStore
-  private let made: StoredContainer
-  private let chunkBytes: Int
-  private let chunkCount: Int
-  private var version: VersionID?
-  private var turn = 0
-
-  init(_ path: String, _ driver: StoreDriver, chunkBytes: Int, total: Int) throws {
-    var options = StoreFileOptions()
-    options.driver = driver
-    store = try ChunkStore.open(path, options)
-    made = try store.createContainer(named: "a", chunkSize: ByteCount(chunkBytes))
-    try store.setRetention(.latest(64), of: made.number)
-    self.chunkBytes = chunkBytes
-    chunkCount = total / chunkBytes
-    let commit = try store.commit(request(0..<chunkCount))
-    try commit.wait()
-    version = commit.version
-  }
-
-  func point(_ dirtyBytes: Int, _ lap: Lap) throws -> UInt64 {
-    turn += 1
-    let count = dirtyBytes / chunkBytes
-    let first = (turn * 37 * count) % max(1, chunkCount - count)
-    let request = request(first..<first + count)
-    let before = store.statistics
-    version = try lap.time {
-      let commit = try store.commit(request)
-      try commit.wait()
-      return commit.version
-    }
-    let after = store.statistics
-    lap.count("bytes", Double(after.bytesWritten - before.bytesWritten))
-    lap.count("flushes", Double(after.flushes - before.flushes))
-    return UInt64(first)
-  }
-
-  private func request(_ chunks: Range<Int>) -> CommitRequest {
-    let buffer = PageBuffer(byteCount: chunks.count * chunkBytes)
-    var digests: [Digest] = []
-    for (place, chunk) in chunks.enumerated() {
-      let part = UnsafeMutableRawBufferPointer(
-        rebasing: buffer.bytes[(place * chunkBytes)...][..<(place * chunkBytes + chunkBytes)])
-      for word in stride(from: 0, to: chunkBytes, by: 8) {
-        part.storeBytes(
-          of: UInt64(turn &* 31 &+ chunk &+ word), toByteOffset: word, as: UInt64.self)
-      }
-      digests.append(Checksum.digest(UnsafeRawBufferPointer(part)))
-    }
-    var request = CommitRequest(
-      container: made.number, parent: version, chunks: chunks.map { ChunkIndex(UInt32($0)) },
-      images: buffer, digests: digests, metadata: [UInt8](repeating: 1, count: 200))
-    request.waitsAtOnce = true
-    return request
   }
 }

@@ -319,8 +319,8 @@ extension Fold {
       aside = FreeSpace(frontier: space.frontier)
       for _ in 0..<needed { aside.give(free.take(1), below: free.frontier) }
       let rest = free
-      if canary != .reusedTooEarly { for extent in freed { free.give(extent) } }
-      for extent in lost + [Extent(start: nextBarrier, count: 1)] { free.give(extent) }
+      if canary != .reusedTooEarly { try free.give(checking: freed) }
+      try free.give(checking: lost + [Extent(start: nextBarrier, count: 1)])
       let now = Fold.nodes(forExtents: free.extents.count)
       if now == needed {
         space = rest
@@ -330,8 +330,8 @@ extension Fold {
     }
     free = space
     aside = FreeSpace(frontier: space.frontier)
-    if canary != .reusedTooEarly { for extent in freed { free.give(extent) } }
-    for extent in lost + [Extent(start: nextBarrier, count: 1)] { free.give(extent) }
+    if canary != .reusedTooEarly { try free.give(checking: freed) }
+    try free.give(checking: lost + [Extent(start: nextBarrier, count: 1)])
     return try write(free, to: &aside)
   }
 

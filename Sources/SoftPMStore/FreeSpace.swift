@@ -247,6 +247,21 @@ package struct FreeSpace: Sendable {
   /// Gives blocks back.
   package mutating func give(_ extent: Extent) { give(extent, raising: false) }
 
+  /// Gives blocks back that records on the medium say are in use. Where the records of free space
+  /// say otherwise, one of the two is forged or damaged.
+  mutating func give(checking extents: [Extent]) throws(ContainerError) {
+    for extent in extents {
+      let next = firstIndex(startingAfter: extent.start)
+      guard extent.count > 0, extent.end <= frontier,
+        next == 0 || self.extents[next - 1].end <= extent.start,
+        next == self.extents.count || extent.end <= self.extents[next].start
+      else {
+        throw .corrupt(at: UInt64(extent.start.offset), expected: "blocks that are not free")
+      }
+      give(extent)
+    }
+  }
+
   private mutating func give(_ extent: Extent, raising: Bool) {
     precondition(extent.count > 0 && (raising || extent.end <= frontier))
     let index = firstIndex(startingAfter: extent.start)
