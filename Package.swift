@@ -84,7 +84,8 @@ let package = Package(
     // MARK: Tests
     .testTarget(name: "SoftPMBaseTests", dependencies: ["SoftPMBase"]),
     .executableTarget(
-      name: "StoreProgram", dependencies: ["SoftPMBase", "SoftPMStore", "SoftPMTesting"],
+      name: "StoreProgram",
+      dependencies: ["SoftPMBase", "SoftPMStore", "SoftPMTesting", "CTrackingProbe"],
       path: "Tests/Programs/StoreProgram"),
     .testTarget(
       name: "SoftPMStoreTests", dependencies: ["SoftPMStore", "SoftPMTesting", "StoreProgram"]),

@@ -112,6 +112,24 @@ import Testing
     try ChunkStore.open(path, options).close()
   }
 
+  @Test("without io_uring `automatic` does without it and says so; who asked for it is refused")
+  func filtered() throws {
+    let folder = try ScratchFolder()
+    let path = folder.path("s")
+    let automatic = try ChildProgram("StoreProgram").run("driver", path, "filtered")
+    #expect(
+      automatic.output
+        == "posix: io_uring is not available here (Operation not permitted); using pwrite and "
+        + "fdatasync\n")
+    let asked = try ChildProgram("StoreProgram", environment: ["SOFTPM_DRIVER": "uring"])
+      .run("driver", path, "filtered")
+    #expect(asked.output == "")
+    #expect(asked.errors.contains("io_uring is not available here"), "\(asked)")
+    let wrong = try ChildProgram("StoreProgram", environment: ["SOFTPM_DRIVER": "tape"])
+      .run("driver", path)
+    #expect(wrong.errors.contains("automatic, uring, pmem, posix"), "\(wrong)")
+  }
+
   @Test(
     "a write that is cut short is told of, and the next one works",
     arguments: ["posix", "uring"])

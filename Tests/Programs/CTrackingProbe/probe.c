@@ -103,10 +103,10 @@ void probe_touch_in_order(
   for (size_t index = 0; index < count; index++) bytes[order[index] * stride] = value;
 }
 
-int probe_forbid_userfaultfd(void) {
+static int forbid(unsigned call) {
   struct sock_filter code[] = {
     BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_userfaultfd, 0, 1),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1),
     BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
     BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
   };
@@ -115,6 +115,10 @@ int probe_forbid_userfaultfd(void) {
   if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) return errno;
   return 0;
 }
+
+int probe_forbid_userfaultfd(void) { return forbid(SYS_userfaultfd); }
+
+int probe_forbid_io_uring(void) { return forbid(SYS_io_uring_setup); }
 
 static uintptr_t own_start;
 static size_t own_bytes;

@@ -3,7 +3,8 @@
 //
 //     StoreProgram commits <store> <seed>    commits without end; a line for every announcement
 //     StoreProgram read <store> <seed>       reads what `commits` writes, beside it, without end
-//     StoreProgram driver <store>            opens, and prints which driver it got, and why
+//     StoreProgram driver <store> [filtered] opens, and prints which driver it got, and why;
+//                                            filtered: where io_uring is forbidden
 //     StoreProgram check <store> [holes]     checks what `commits` left; prints the newest version
 //     StoreProgram hold <store>              opens, prints a line, waits for its input to end
 //     StoreProgram point <store>             one durable point between two lines of output
@@ -14,6 +15,7 @@
 //    image of a chunk says which version wrote it, and a version's metadata lists for each chunk
 //    which one that was.
 
+import CTrackingProbe
 import Glibc
 import SoftPMBase
 import SoftPMStore
@@ -34,6 +36,7 @@ struct StoreProgram {
         exit(1)
       }
     case "driver":
+      if arguments.last == "filtered", probe_forbid_io_uring() != 0 { exit(69) }
       let store = try ChunkStore.open(arguments[2])
       say("\(store.statistics.driver): \(store.statistics.reason)")
       try store.close()

@@ -30,6 +30,8 @@ void probe_touch_in_order(
 
 // From here on userfaultfd(2) fails with EPERM, as under Docker's default profile. 0 or an errno.
 int probe_forbid_userfaultfd(void);
+// The same for io_uring_setup(2).
+int probe_forbid_io_uring(void);
 
 // A SIGSEGV handler of the program's: makes [start, +byte_count) writable when a fault lies there
 // and counts it; otherwise leaves with status 77.
