@@ -47,6 +47,10 @@ public struct HiddenStorage: Sendable {
     case memory(MemoryProperties)
     /// A noncopyable property, by name.
     case property(String, HiddenType)
+    /// Bytes that the value owns, by the names of its properties.
+    case bytes(ByteProperties)
+    /// A property that is read as what it is, and must be as the rule says.
+    case rule(String, PropertyRule)
     /// What was declared makes no sense, for this reason.
     case invalid(String)
   }
@@ -207,9 +211,13 @@ struct HiddenType: Sendable {
 struct HiddenParts {
   private(set) var parts: [HiddenStorage.Part] = []
 
+  /// What the type says itself, or else what was said of it by name.
   init(of metadata: Metadata) {
-    guard let type = metadata.type as? any PersistentLayout.Type else { return }
-    parts = type.hiddenStorage.map(\.part)
+    if let type = metadata.type as? any PersistentLayout.Type {
+      parts = type.hiddenStorage.map(\.part)
+    } else if let descriptor = metadata.descriptor {
+      parts = DescribedTypes.description(of: descriptor)?.map(\.part) ?? []
+    }
   }
 
   /// Why the descriptions cannot be used; nil where they can.
@@ -233,6 +241,37 @@ struct HiddenParts {
 
   func type(of property: String) -> HiddenType? {
     for case .property(property, let type) in parts { return type }
+    return nil
+  }
+
+  func bytes(at property: String) -> ByteProperties? {
+    for case .bytes(let bytes) in parts where bytes.pointer == property { return bytes }
+    return nil
+  }
+
+  var bytes: ByteProperties? {
+    for case .bytes(let bytes) in parts { return bytes }
+    return nil
+  }
+
+  func rule(of property: String) -> PropertyRule? {
+    for case .rule(property, let rule) in parts { return rule }
+    return nil
+  }
+
+  /// A property that is named here and is none of `names`; nil where there is no such.
+  func unknownProperty(among names: Set<String>) -> String? {
+    for part in parts {
+      let named: [String] =
+        switch part {
+        case .property(let name, _): [name]
+        case .bytes(let bytes): bytes.names
+        case .rule(let name, .slice(let storage)): [name, storage]
+        case .rule(let name, _): [name]
+        case .elements, .memory, .invalid: []
+        }
+      if let unknown = named.first(where: { !names.contains($0) }) { return unknown }
+    }
     return nil
   }
 }

@@ -12,8 +12,6 @@ enum KnownTypes {
     case "Observation":
       descriptor.name == "ObservationRegistrar"
         ? ValueLayout(metadata, form: RegistrarForm()) : nil
-    case "Foundation", "FoundationEssentials":
-      descriptor.name == "Data" ? DataForm.layout(of: metadata, descriptor, catalog) : nil
     case "__C":
       lockNames.contains(where: descriptor.name.hasPrefix)
         ? ValueLayout(metadata, form: RefusedForm(.systemType(metadata))) : nil
@@ -79,7 +77,7 @@ enum KnownTypes {
 
   /// Classes of those modules that are ordinary objects.
   private static let plainClasses: Set<String> = [
-    "__DataStorage", "RangeReference", "_SwiftURL", "URLParseInfo",
+    "RangeReference", "_SwiftURL", "URLParseInfo",
   ]
 
   /// Why instances of a class cannot be persisted; nil where they can.
@@ -89,7 +87,9 @@ enum KnownTypes {
       if descriptor.name.hasSuffix("KeyPath") { return .keyPath(metadata) }
       return plainStandardClasses.contains(descriptor.name) ? nil : .systemType(metadata)
     }
-    if restrictedModules.contains(module), !plainClasses.contains(descriptor.name) {
+    if restrictedModules.contains(module), !plainClasses.contains(descriptor.name),
+      DescribedTypes.description(of: descriptor) == nil
+    {
       return .systemType(metadata)
     }
     return nil

@@ -46,7 +46,7 @@ struct LayoutCompiler {
       metadata, form: FixedArrayForm(count: count, element: catalog.valueLayout(of: element)))
   }
 
-  private func refuse(_ metadata: Metadata, _ refusal: Refusal) -> ValueLayout {
+  func refuse(_ metadata: Metadata, _ refusal: Refusal) -> ValueLayout {
     ValueLayout(metadata, form: RefusedForm(refusal))
   }
 
@@ -57,6 +57,9 @@ struct LayoutCompiler {
     if let known = KnownTypes.layout(of: metadata, descriptor, catalog) { return known }
     let hidden = HiddenParts(of: metadata)
     if let mistake = hidden.mistake { return refuse(metadata, .misdescribed(metadata, mistake)) }
+    if let unknown = hidden.unknownProperty(among: Self.propertyNames([descriptor])) {
+      return refuse(metadata, .misdescribed(metadata, "it has no property `\(unknown)`"))
+    }
     switch storedFields(of: metadata, descriptor, firstIndex: 0, hidden) {
     case .failure(let refusal): return refuse(metadata, refusal)
     case .success(let fields):
@@ -92,13 +95,13 @@ struct LayoutCompiler {
           name: Self.sourceName(record.name, isObservable: isObservable),
           offset: offsets[index],
           ownership: record.typeName?.ownership ?? .strong,
-          layout: described(record.name, hidden, in: metadata, names, offsets)
+          layout: described(record, hidden, in: metadata, names, offsets)
             ?? layout(of: record, in: metadata),
           isTransparent: hidesInternals && record.name.hasPrefix("_"))
       })
   }
 
-  private func layout(of record: FieldRecord, in owner: Metadata) -> ValueLayout {
+  func layout(of record: FieldRecord, in owner: Metadata) -> ValueLayout {
     let void = Metadata(Void.self)
     guard let name = record.typeName, let type = owner.resolve(name) else {
       return refuse(void, .unresolved(record.name, in: owner))
@@ -174,7 +177,8 @@ struct LayoutCompiler {
   func compileInstance(_ metadata: Metadata) -> Result<ValueLayout, Refusal> {
     var chain: [(Metadata, TypeDescriptor)] = []
     var current: Metadata? = metadata
-    if let mistake = HiddenParts(of: metadata).mistake {
+    let described = HiddenParts(of: metadata)
+    if let mistake = described.mistake {
       return .failure(.misdescribed(metadata, mistake))
     }
     while let type = current, let descriptor = type.descriptor {
@@ -187,6 +191,9 @@ struct LayoutCompiler {
       }
       chain.append((type, descriptor))
       current = type.superclass
+    }
+    if let unknown = described.unknownProperty(among: Self.propertyNames(chain.map(\.1))) {
+      return .failure(.misdescribed(metadata, "it has no property `\(unknown)`"))
     }
     var fields: [ValueLayout.Field] = []
     for (type, descriptor) in chain.reversed() {

@@ -65,8 +65,6 @@ extension ObjectLayout {
       let offset = Self.errorBoxOffset(layout)
       try layout.write(
         target + offset, into: image + offset, at: offset, in: site, context)
-    case .dataStorage(_, let catalog):
-      try writeData(target, catalog, into: image, in: site, context)
     case .bytes(let count): image.copyMemory(from: target, byteCount: count)
     case .buffer(let buffer): try buffer.write(target, into: image, in: site, context)
     case .memory(let element, let count, _):
@@ -104,21 +102,5 @@ extension ObjectLayout {
       of: StringBits.nativeCountWord(countWord), toByteOffset: 24, as: UInt64.self)
     (image + StringBits.bytesOffset).copyMemory(
       from: bytes, byteCount: Int(countWord & StringBits.countMask))
-  }
-
-  private func writeData(
-    _ target: UnsafeRawPointer, _ catalog: Unmanaged<TypeCatalog>,
-    into image: UnsafeMutableRawPointer, in site: Site, _ context: any ImageContext
-  ) throws(ContainerError) {
-    guard let bytes = dataBytes(target, catalog) else { return }
-    let home = try site.home(
-      of: bytes.start, bytes.layout, .strong, at: DataStorageBits.bytes, context)
-    image.storeBytes(
-      of: UInt(home.rawValue), toByteOffset: DataStorageBits.bytes, as: UInt.self)
-    let length = target.load(fromByteOffset: DataStorageBits.length, as: Int.self)
-    image.storeBytes(of: length, toByteOffset: DataStorageBits.length, as: Int.self)
-    image.storeBytes(of: length, toByteOffset: DataStorageBits.capacity, as: Int.self)
-    let offset = target.load(fromByteOffset: DataStorageBits.offset, as: Int.self)
-    image.storeBytes(of: offset, toByteOffset: DataStorageBits.offset, as: Int.self)
   }
 }

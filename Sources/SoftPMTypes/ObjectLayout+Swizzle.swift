@@ -27,7 +27,6 @@ extension ObjectLayout {
       member.storeBytes(of: type.address, toByteOffset: 16, as: UnsafeRawPointer.self)
       try session.fillWitnesses(of: RuntimeObjects.error, for: type, at: member + 24)
       try layout.swizzle(member + Self.errorBoxOffset(layout), session)
-    case .dataStorage: try swizzleData(member, byteCount: byteCount, session)
     case .buffer(let buffer): try buffer.swizzle(member, byteCount: byteCount, session)
     case .literal, .bytes, .memory: throw session.damaged("an object", at: member)
     }
@@ -70,26 +69,6 @@ extension ObjectLayout {
     guard StringForm.isValid(bytes, isASCII: countWord & StringBits.ascii != 0) else {
       throw session.damaged("valid UTF-8", at: member + StringBits.bytesOffset)
     }
-  }
-
-  private func swizzleData(
-    _ member: UnsafeMutableRawPointer, byteCount: Int, _ session: RestoreSession
-  ) throws(ContainerError) {
-    guard byteCount >= DataStorageBits.byteCount else {
-      throw session.damaged("the storage of a Data in its cell", at: member)
-    }
-    let word = member.load(fromByteOffset: DataStorageBits.bytes, as: UInt.self)
-    let length = member.load(fromByteOffset: DataStorageBits.length, as: Int.self)
-    let capacity = member.load(fromByteOffset: DataStorageBits.capacity, as: Int.self)
-    let offset = member.load(fromByteOffset: DataStorageBits.offset, as: Int.self)
-    guard length >= 0, length <= capacity, offset >= 0, (word == 0) == (length == 0),
-      member.load(fromByteOffset: DataStorageBits.deallocator, as: UInt.self) == 0,
-      member.load(fromByteOffset: DataStorageBits.needsToZero, as: UInt8.self) == 0
-    else { throw session.damaged("the storage of a Data", at: member) }
-    guard word != 0 else { return }
-    let (bytes, _) = try session.rawMember(
-      word, byteCount: capacity, at: member + DataStorageBits.bytes)
-    member.storeBytes(of: bytes, toByteOffset: DataStorageBits.bytes, as: UnsafeRawPointer.self)
   }
 }
 

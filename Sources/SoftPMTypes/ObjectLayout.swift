@@ -23,8 +23,7 @@ package final class ObjectLayout {
     case literal(count: Int)
     case box(ValueLayout)
     case errorBox(ValueLayout)
-    /// The storage of a Foundation.Data, whose bytes are a cell of their own.
-    case dataStorage(ValueLayout, Unmanaged<TypeCatalog>)
+    /// Bytes that their owner describes: no header.
     case bytes(count: Int)
     /// A ManagedBuffer whose class describes its elements.
     case buffer(BufferStorage)
@@ -120,7 +119,7 @@ package final class ObjectLayout {
       layout.isSelfContained
     case .table(let table): table.key.isSelfContained && (table.value?.isSelfContained ?? true)
     case .string, .literal, .bytes: true
-    case .dataStorage, .buffer, .memory: false
+    case .buffer, .memory: false
     }
   }()
 
@@ -150,17 +149,6 @@ package final class ObjectLayout {
   /// Where an error box's value begins: after header, type and witness table, aligned.
   static func errorBoxOffset(_ layout: ValueLayout) -> Int {
     (32 + layout.alignmentMask) & ~layout.alignmentMask
-  }
-
-  /// The storage of a `Data`: its fields of interest.
-  enum DataStorageBits {
-    static let bytes = 16
-    static let length = 24
-    static let capacity = 32
-    static let offset = 40
-    static let deallocator = 48
-    static let needsToZero = 64
-    static let byteCount = 72
   }
 }
 
@@ -210,7 +198,7 @@ extension ObjectLayout {
   /// Bytes that the target's image needs: its live extent, without spare capacity.
   package func byteCount(of target: UnsafeRawPointer) -> Int {
     switch form {
-    case .instance(let layout), .dataStorage(let layout, _): layout.size
+    case .instance(let layout): layout.size
     case .array(let element):
       ArrayBits.elementsOffset(element.alignmentMask)
         + target.load(fromByteOffset: 16, as: Int.self) * element.stride
@@ -263,37 +251,8 @@ extension ObjectLayout {
     case .errorBox(let layout):
       let offset = Self.errorBoxOffset(layout)
       try layout.visit(target + offset, at: offset, in: site, body)
-    case .dataStorage(_, let catalog): try visitData(target, catalog, in: site, body)
     case .string, .literal, .bytes: break
     }
-  }
-
-  private func visitData(
-    _ target: UnsafeRawPointer, _ catalog: Unmanaged<TypeCatalog>, in site: Site,
-    _ body: ReferenceVisitor
-  ) throws(ContainerError) {
-    guard target.load(fromByteOffset: DataStorageBits.deallocator, as: UInt.self) == 0 else {
-      throw site.refusal(
-        Refusal(
-          "This Data's bytes belong to someone else, who frees them.",
-          remedy: "Store a copy: Data([UInt8](data))."), at: DataStorageBits.deallocator)
-    }
-    guard let bytes = dataBytes(target, catalog) else { return }
-    try body(
-      Reference(
-        target: bytes.start, layout: bytes.layout, strength: .strong,
-        slotOffset: DataStorageBits.bytes))
-  }
-
-  func dataBytes(
-    _ target: UnsafeRawPointer, _ catalog: Unmanaged<TypeCatalog>
-  ) -> (start: UnsafeRawPointer, layout: ObjectLayout)? {
-    let length = target.load(fromByteOffset: DataStorageBits.length, as: Int.self)
-    guard length > 0,
-      let start = target.load(
-        fromByteOffset: DataStorageBits.bytes, as: UnsafeRawPointer?.self)
-    else { return nil }
-    return (start, catalog._withUnsafeGuaranteedRef { $0.bytesLayout(count: length) })
   }
 
   /// The way from the object to the field at `offset`, as Swift would write it: `.shelves`,
@@ -320,7 +279,7 @@ extension ObjectLayout {
     case .errorBox(let layout):
       let start = Self.errorBoxOffset(layout)
       return layout.path(toSlotAt: offset - start, in: target + start)
-    case .dataStorage, .string, .literal, .bytes: return ""
+    case .string, .literal, .bytes: return ""
     }
   }
 }

@@ -159,9 +159,7 @@ package final class TypeCatalog {
         case .success(let buffer): form = .buffer(buffer)
         }
       case .success(let layout):
-        let isData =
-          descriptor.name == "__DataStorage" && KnownTypes.isSystemModule(descriptor.module)
-        form = isData ? .dataStorage(layout, .passUnretained(self)) : .instance(layout)
+        form = .instance(layout)
       }
     }
     return .layout(

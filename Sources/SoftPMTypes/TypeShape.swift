@@ -38,8 +38,6 @@ enum TypeShape: Equatable {
   case string
   /// Start and end as byte offsets << 16, then a string.
   case substring
-  /// Foundation's: an enum of inline bytes and slices of storage, in the field `representation`.
-  case data
   case metatype
   /// A type, or the home address of an object.
   case identifier
@@ -52,8 +50,6 @@ enum TypeShape: Equatable {
   /// As `TableStorage` has it, of the fields `key` and `value`; sets have no value.
   case tableStorage
   case stringStorage
-  /// 16 home address of the bytes, 24 length, 40 offset of the first.
-  case dataStorage
 }
 
 extension TypeShape {
@@ -78,7 +74,6 @@ extension TypeShape {
     case .arraySlice: 16
     case .string: 17
     case .substring: 18
-    case .data: 19
     case .metatype: 20
     case .identifier: 21
     case .pointer: 22
@@ -86,7 +81,6 @@ extension TypeShape {
     case .arrayStorage: 24
     case .tableStorage: 25
     case .stringStorage: 26
-    case .dataStorage: 27
     }
   }
 
@@ -94,8 +88,8 @@ extension TypeShape {
   private static let plain: [TypeShape] = [
     .opaque, .hidden, .signed, .unsigned, .float, .bool, .scalar, .record, .enumeration, .object,
     .existential, .classExistential, .errorExistential, .array, .dictionary, .set, .arraySlice,
-    .string, .substring, .data, .metatype, .identifier, .pointer, .arrayStorage, .tableStorage,
-    .stringStorage, .dataStorage,
+    .string, .substring, .metatype, .identifier, .pointer, .arrayStorage, .tableStorage,
+    .stringStorage,
   ]
 
   func encode(into writer: inout ByteWriter) {
@@ -130,7 +124,6 @@ extension TypeShape {
         case .array: .arrayStorage
         case .table: .tableStorage
         case .string: .stringStorage
-        case .dataStorage: .dataStorage
         default: .opaque
         }
     }
@@ -175,7 +168,6 @@ extension TypeShape {
       case let form as TableForm: form.shape
       case is StringForm: .string
       case is SubstringForm: .substring
-      case is DataForm: .data
       case is MetatypeForm: .metatype
       case is ObjectIdentifierForm: .identifier
       case is NilPointerForm: .pointer

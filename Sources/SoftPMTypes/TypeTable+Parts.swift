@@ -45,7 +45,7 @@ extension TypeRecord {
 
     private mutating func add(_ layout: ObjectLayout) {
       switch layout.form {
-      case .instance(let layout), .dataStorage(let layout, _): add(layout)
+      case .instance(let layout): add(layout)
       case .buffer(let buffer):
         add(buffer.object)
         add(
@@ -118,8 +118,6 @@ extension TypeRecord {
           cases += form.others.map { Case(name: $0, payload: nil, isIndirect: false) }
         } else if let form = form as? FixedArrayForm {
           add("element", form.element.metadata, at: 0)
-        } else if let form = form as? DataForm {
-          add("representation", form.representation.metadata, at: 0)
         }
       }
     }
@@ -158,6 +156,7 @@ extension FieldReach {
       switch form {
       case let form as MutexForm: .behind(UInt32(form.offset))
       case let form as OwnedMemoryForm: .memory(countDistance: Int32(form.countDistance))
+      case let form as OwnedBytesForm: .memory(countDistance: Int32(form.countDistance))
       default: .direct
       }
   }

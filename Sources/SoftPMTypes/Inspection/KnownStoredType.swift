@@ -19,6 +19,8 @@ enum KnownStoredType {
       return .leaf(.date(seconds + 978_307_200))
     case "10Foundation4UUIDV", "20FoundationEssentials4UUIDV":
       return .leaf(.uuid(uuid(try place.cell.slice(place.offset, 16))))
+    case "10Foundation4DataV", "20FoundationEssentials4DataV":
+      return .leaf(.data(try reader.data(place, record, depth: depth)))
     case "10Foundation3URLV", "20FoundationEssentials3URLV":
       return try url(place, record, reader, depth)
     default: return nil

@@ -202,32 +202,40 @@ extension StoredReader {
       return [UInt8](try cell.slice(start, min(14, Int(count))))
     case "slice":
       return try dataBytes(
-        in: object(at: ArenaAddress(cell.integer(start + 8))).cell,
+        in: object(at: ArenaAddress(cell.integer(start + 8))),
         from: Int(try cell.integer(start, as: Int32.self)),
         to: Int(try cell.integer(start + 4, as: Int32.self)))
     case "large":
       let range = try object(at: ArenaAddress(cell.integer(start))).cell
       return try dataBytes(
-        in: object(at: ArenaAddress(cell.integer(start + 8))).cell,
+        in: object(at: ArenaAddress(cell.integer(start + 8))),
         from: try range.count(16), to: try range.count(24))
     default: throw cell.damaged("a form of Data", at: start)
     }
   }
 
-  /// The bytes of a Data's storage; all of them without a range.
-  func dataBytes(in cell: StoredCell, from: Int?, to: Int?) throws(ContainerError) -> [UInt8] {
-    let length = try cell.count(ObjectLayout.DataStorageBits.length)
-    let offset = try cell.count(ObjectLayout.DataStorageBits.offset)
-    let word = try cell.integer(ObjectLayout.DataStorageBits.bytes, as: UInt64.self)
-    let from = from ?? offset
-    let to = to ?? offset + length
-    guard from >= offset, to >= from, to - offset <= length else {
-      throw cell.damaged("a Data within its storage", at: ObjectLayout.DataStorageBits.length)
+  /// Part of the bytes that an object owns, by its own description.
+  private func dataBytes(
+    in object: StoredObject, from: Int, to: Int
+  ) throws(ContainerError) -> [UInt8] {
+    let cell = object.cell
+    func place(_ name: String) throws(ContainerError) -> StoredPlace {
+      guard let part = try parts(of: object).first(where: { $0.name == name }) else {
+        throw cell.damaged("the storage of a Data", at: 0)
+      }
+      return part.place
     }
+    let first = try cell.count(try place("_offset").offset)
+    let length = try cell.count(try place("_length").offset)
+    let bytes = try place("_bytes")
+    guard from >= first, to >= from, to - first <= length else {
+      throw cell.damaged("a Data within its storage", at: bytes.offset)
+    }
+    let word = try cell.integer(bytes.offset, as: UInt64.self)
     guard to > from, word != 0 else { return [] }
-    let bytes = try memory.cell(at: ArenaAddress(word))
-    guard bytes.isRaw else { throw bytes.damaged("bytes, not an object", at: 0) }
-    return [UInt8](try bytes.slice(from - offset, to - from))
+    let content = try memory.cell(at: ArenaAddress(word))
+    guard content.isRaw else { throw content.damaged("bytes, not an object", at: 0) }
+    return [UInt8](try content.slice(from - first, to - from))
   }
 
   // MARK: Numbers

@@ -70,8 +70,6 @@ package struct StoredReader {
     case .tableStorage: return .table(try table(in: object, record))
     case .stringStorage:
       return .leaf(.string(try nativeString(in: cell)))
-    case .dataStorage:
-      return .leaf(.data(try dataBytes(in: cell, from: nil, to: nil)))
     default: break
     }
     switch record.kind {
@@ -111,7 +109,6 @@ package struct StoredReader {
       return try collection(place, record, depth: depth)
     case .string: return .leaf(.string(try string(place)))
     case .substring: return .leaf(.string(try substring(place)))
-    case .data: return .leaf(.data(try data(place, record, depth: depth)))
     case .metatype: return .leaf(.type(try typeName(place)))
     case .identifier: return try identifier(place)
     case .pointer: return .none
@@ -122,7 +119,7 @@ package struct StoredReader {
         StoredArray(
           count: Int(clamping: count), storage: nil, cell: place.cell, first: place.offset,
           stride: stride, element: element.type))
-    case .arrayStorage, .tableStorage, .stringStorage, .dataStorage:
+    case .arrayStorage, .tableStorage, .stringStorage:
       throw place.cell.damaged("a value, not storage", at: place.offset)
     }
   }

@@ -47,7 +47,7 @@ package struct StoredTypes: Sendable {
   /// The types whose values lie in this one's.
   private func partTypes(_ record: TypeRecord) -> [UInt32] {
     switch record.shape {
-    case .record, .elements, .data:
+    case .record, .elements:
       record.fields.filter { $0.ownership == .strong && $0.reach.isWithin }.map(\.type)
     case .enumeration: record.cases.compactMap { $0.isIndirect ? nil : $0.type }
     default: []
