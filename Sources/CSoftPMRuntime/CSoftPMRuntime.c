@@ -20,6 +20,9 @@ extern SWIFT_CALL const void *swift_getTypeByMangledNameInContext(
 extern SWIFT_CALL intptr_t swift_reflectionMirror_recursiveCount(const void *);
 extern SWIFT_CALL intptr_t swift_reflectionMirror_recursiveChildOffset(const void *, intptr_t);
 extern const void *swift_conformsToProtocol(const void *, const void *);
+extern SWIFT_CALL const void *swift_getExtendedExistentialTypeShape(const void *);
+extern SWIFT_CALL const void *swift_getExtendedExistentialTypeMetadata_unique(
+    const void *, const void *const *);
 typedef struct {
   void *object;
   void *value;
@@ -52,6 +55,15 @@ intptr_t softpm_runtime_field_offset(const void *type, intptr_t index) {
 
 const void *softpm_runtime_conformance(const void *type, const void *protocol) {
   return swift_conformsToProtocol(type, protocol);
+}
+
+const void *softpm_runtime_existential_shape(const void *candidate) {
+  return swift_getExtendedExistentialTypeShape(candidate);
+}
+
+const void *softpm_runtime_constrained_existential(
+    const void *shape, const void *const *arguments) {
+  return swift_getExtendedExistentialTypeMetadata_unique(shape, arguments);
 }
 
 const void *softpm_runtime_error_protocol(void) { return &error_protocol; }

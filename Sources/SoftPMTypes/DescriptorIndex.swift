@@ -86,6 +86,13 @@ enum DescriptorIndex {
     }
   }
 
+  static var sectionCount: Int { sections().count }
+
+  /// Each nominal type and protocol of all loaded binaries.
+  static func eachDescriptor(_ body: (TypeDescriptor) -> Void) {
+    for section in sections() { eachDescriptor(in: section, body) }
+  }
+
   private static func sections() -> [UnsafeRawBufferPointer] {
     var sections: [UnsafeRawBufferPointer] = []
     withUnsafeMutablePointer(to: &sections) { sections in
@@ -104,22 +111,29 @@ enum DescriptorIndex {
   ) -> [String: [TypeDescriptor]] {
     var result: [String: [TypeDescriptor]] = [:]
     for section in sections {
-      guard let start = section.baseAddress else { continue }
-      for offset in stride(from: 0, to: section.count - 3, by: 4) {
-        let place = start + offset
-        let word = place.load(as: Int32.self)
-        guard word != 0, word & 3 < 2 else { continue }
-        var target = place + Int(word & ~3)
-        if word & 3 == 1 {
-          guard let indirect = target.load(as: UnsafeRawPointer?.self) else { continue }
-          target = indirect
-        }
-        let descriptor = TypeDescriptor(address: target)
-        guard descriptor.isNominal || descriptor.kind == .protocol else { continue }
-        if result[descriptor.path]?.contains(descriptor) == true { continue }
+      eachDescriptor(in: section) { descriptor in
+        if result[descriptor.path]?.contains(descriptor) == true { return }
         result[descriptor.path, default: []].append(descriptor)
       }
     }
     return result
+  }
+
+  private static func eachDescriptor(
+    in section: UnsafeRawBufferPointer, _ body: (TypeDescriptor) -> Void
+  ) {
+    guard let start = section.baseAddress else { return }
+    for offset in stride(from: 0, to: section.count - 3, by: 4) {
+      let place = start + offset
+      let word = place.load(as: Int32.self)
+      guard word != 0, word & 3 < 2 else { continue }
+      var target = place + Int(word & ~3)
+      if word & 3 == 1 {
+        guard let indirect = target.load(as: UnsafeRawPointer?.self) else { continue }
+        target = indirect
+      }
+      let descriptor = TypeDescriptor(address: target)
+      if descriptor.isNominal || descriptor.kind == .protocol { body(descriptor) }
+    }
   }
 }

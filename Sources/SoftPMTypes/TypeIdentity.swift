@@ -22,6 +22,8 @@ indirect enum TypeIdentity: Hashable, Sendable {
   case existential(protocols: [String], superclass: TypeIdentity?, isClassBound: Bool)
   /// `any P.Type`.
   case existentialMetatype(TypeIdentity)
+  /// `any P<T>`: the name of its shape, and what it is constrained to.
+  case constrained(shape: String, arguments: [TypeIdentity])
   /// The name as text, which finds nothing: enough to compare the type of a field.
   case text(String)
 
@@ -40,8 +42,9 @@ indirect enum TypeIdentity: Hashable, Sendable {
     ContainerError(
       code: .unsupportedType,
       message: "The type \(displayName(metadata)) could not be found again in a later run. Give "
-        + "private and local types of one module different names or fields, and hold constrained "
-        + "existentials (any P<T>) in a struct of your own.",
+        + "private and local types of one module different names or fields. A constrained "
+        + "existential (any P<T>) must be the type of a property somewhere in the program, or "
+        + "belong to the type of the root.",
       path: "")
   }
 
@@ -67,6 +70,15 @@ indirect enum TypeIdentity: Hashable, Sendable {
         elements: elements)
     }
     if metadata.kind == .existential { return existentialTree(of: metadata, depth: depth) }
+    if metadata.kind == .extendedExistential {
+      guard let (shape, types) = metadata.constrainedExistential else { return nil }
+      var arguments: [TypeIdentity] = []
+      for type in types {
+        guard let identity = tree(of: type, depth: depth + 1) else { return nil }
+        arguments.append(identity)
+      }
+      return .constrained(shape: shape.name, arguments: arguments)
+    }
     if metadata.kind == .existentialMetatype {
       return tree(of: metadata.instanceType, depth: depth + 1)
         .map(TypeIdentity.existentialMetatype)
@@ -178,6 +190,7 @@ extension TypeIdentity {
     case .integer(let value): "\(value)"
     case .existential(let protocols, _, _): "any " + protocols.joined(separator: " & ")
     case .existentialMetatype(let instance): instance.path
+    case .constrained(let shape, _): shape
     case .text(let name): name
     }
   }
@@ -186,6 +199,8 @@ extension TypeIdentity {
   private func append(to name: inout SymbolicName) -> Resolution? {
     switch self {
     case .text(let name): return .missing(name)
+    case .constrained(let shape, let arguments):
+      return Self.appendConstrained(shape, arguments, to: &name)
     case .mangled(let text):
       name.append(text)
       return nil
@@ -241,14 +256,48 @@ extension TypeIdentity {
   }
 }
 
+extension TypeIdentity {
+  private static func appendConstrained(
+    _ shapeName: String, _ arguments: [TypeIdentity], to name: inout SymbolicName
+  ) -> Resolution? {
+    let shapes = ShapeIndex.shapes(named: shapeName)
+    guard shapes.count == 1, let shape = shapes.first else {
+      return shapes.isEmpty ? .missing(shapeName) : .ambiguous(shapeName)
+    }
+    guard shape.argumentCount == arguments.count else { return .missing(shapeName) }
+    var types: [Metadata] = []
+    for argument in arguments {
+      guard case .found(let type) = argument.resolve() else { return argument.resolve() }
+      types.append(type)
+    }
+    return name.append(shape.existential(types)) ? nil : .missing(shapeName)
+  }
+}
+
 /// A mangled name whose nominal types are symbolic references: 0x02 and the distance to a word
-/// that holds the descriptor's address.
+/// that holds the descriptor's address. A type that no name leads to is a generic parameter in it,
+/// and the type the argument.
 struct SymbolicName {
   private enum Part {
     case text([UInt8])
     case descriptor(TypeDescriptor)
   }
   private var parts: [Part] = []
+  private var arguments: [Metadata] = []
+
+  /// Whose parameters the name uses.
+  private struct Context<A, B, C, D, E, F, G, H> {}
+  private static let context = Metadata(Context<Int, Int, Int, Int, Int, Int, Int, Int>.self)
+  private static let parameters = ["x", "q_", "q0_", "q1_", "q2_", "q3_", "q4_", "q5_"]
+
+  /// False when there are more such types than parameters.
+  mutating func append(_ type: Metadata) -> Bool {
+    let index = arguments.firstIndex(of: type) ?? arguments.count
+    guard index < Self.parameters.count else { return false }
+    if index == arguments.count { arguments.append(type) }
+    append(Self.parameters[index])
+    return true
+  }
 
   mutating func append(_ text: String) { parts.append(.text(Array(text.utf8))) }
   mutating func append(_ descriptor: TypeDescriptor) { parts.append(.descriptor(descriptor)) }
@@ -285,7 +334,16 @@ struct SymbolicName {
       }
     }
     buffer.storeBytes(of: 0, toByteOffset: end, as: UInt8.self)
-    return softpm_runtime_type_named(buffer + wordBytes, textBytes, nil, nil).map(Metadata.init)
+    guard !arguments.isEmpty else {
+      return softpm_runtime_type_named(buffer + wordBytes, textBytes, nil, nil).map(Metadata.init)
+    }
+    // All of the context's parameters have an argument, needed or not.
+    let fill = repeatElement(Metadata(Int.self), count: Self.parameters.count - arguments.count)
+    let words = (arguments + fill).map { Optional($0.address) }
+    return words.withUnsafeBytes {
+      softpm_runtime_type_named(
+        buffer + wordBytes, textBytes, Self.context.descriptor?.address, $0.baseAddress)
+    }.map(Metadata.init)
   }
 }
 
@@ -328,6 +386,11 @@ extension TypeIdentity {
     case .text(let name):
       writer.integer(UInt8(7))
       writer.string(name)
+    case .constrained(let shape, let arguments):
+      writer.integer(UInt8(8))
+      writer.string(shape)
+      writer.count(arguments.count)
+      for argument in arguments { argument.encode(into: &writer) }
     }
   }
 
@@ -378,6 +441,9 @@ extension TypeIdentity {
     case 7:
       self = .text(
         try reader.string(atMost: TypeTable.nameBytesMost, of: "bytes of a type's name"))
+    case 8:
+      let shape = try reader.string(atMost: TypeTable.nameBytesMost, of: "bytes of a shape's name")
+      self = .constrained(shape: shape, arguments: try list(&reader))
     case let tag: throw reader.invalid("a form of type identity", found: "\(tag)")
     }
   }

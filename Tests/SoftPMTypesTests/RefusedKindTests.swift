@@ -54,7 +54,7 @@ struct RefusedKindTests {
     #expect(refusal(probe_callback(callback: { _ in }))?.path == ".value.callback")
   }
 
-  @Test("constrained existentials as arguments of generic types, with what to do instead")
+  @Test("constrained existentials that nothing declares, with what to do instead")
   func constrainedArguments() {
     let measures: [any Measure<Int>] = [Length()]
     let error = refusal(measures)

@@ -20,6 +20,14 @@ private enum Kind {
   case former
 }
 
+private protocol Gauge<Unit> {
+  associatedtype Unit
+  var unit: Unit { get }
+}
+private struct Panel<Unit> {
+  var gauge: (any Gauge<Unit>)?
+}
+
 @Suite("A type table")
 struct TypeTableTests {
   private func table() throws -> TypeTable {
@@ -130,5 +138,48 @@ struct TypeTableTests {
     #expect(table.count == 0)
     let single = try TypeCatalog().layout(ofInstancesOf: type(of: third()))
     #expect(try table.index(of: single) == 0)
+  }
+
+  /// Why there is a form of identity for these types: when a Swift finds them by name, it can go.
+  @Test("finds constrained existentials by their shape, as Swift does not by their name")
+  func constrained() throws {
+    func through(_ type: Any.Type) throws -> Metadata? {
+      let identity = try TypeIdentity(of: Metadata(type))
+      var writer = ByteWriter()
+      identity.encode(into: &writer)
+      let decoded = try writer.bytes.withUnsafeBytes { raw throws(ContainerError) in
+        var reader = ByteReader(raw, of: "an identity")
+        return try TypeIdentity(decoding: &reader)
+      }
+      guard case .found(let found) = decoded.resolve() else { return nil }
+      return found
+    }
+    for type in [
+      (any Gauge<Int>).self, [any Gauge<[String]>].self, [String: (any Gauge<Int>)?].self,
+      (any Gauge<any Gauge<Int>>).self, (Int, any Gauge<Int>).self, Panel<any Gauge<Int>>.self,
+      (any Gauge<Customer>).self, (any Sequence<Int>).self,
+    ] as [Any.Type] {
+      let name = try #require(_mangledTypeName(type))
+      #expect(_typeByName(name).map { $0 == type } != true, "\(type) is found by its name")
+      #expect(try through(type) == Metadata(type), "\(type)")
+    }
+    // As many arguments as the shape has, and a shape of the program.
+    let identity = try TypeIdentity(of: Metadata((any Gauge<Int>).self))
+    guard case .constrained(let shape, _) = identity else {
+      Issue.record("\(identity)")
+      return
+    }
+    let wrong: [TypeIdentity] = [
+      .constrained(shape: shape, arguments: []),
+      .constrained(shape: shape, arguments: [.mangled("Si"), .mangled("Si")]),
+      .constrained(shape: shape + "x", arguments: [.mangled("Si")]),
+      .constrained(shape: "", arguments: []),
+    ]
+    for wrong in wrong {
+      guard case .missing = wrong.resolve() else {
+        Issue.record("\(wrong) was found")
+        continue
+      }
+    }
   }
 }

@@ -25,6 +25,11 @@ intptr_t softpm_runtime_field_count(const void *type);
 intptr_t softpm_runtime_field_offset(const void *type, intptr_t index);
 /// The witness table of a type's conformance, or NULL.
 const void *softpm_runtime_conformance(const void *type, const void *protocol);
+/// The one of several equal shapes of constrained existentials that the runtime goes by.
+const void *softpm_runtime_existential_shape(const void *candidate);
+/// The constrained existential of that shape.
+const void *softpm_runtime_constrained_existential(
+    const void *shape, const void *const *arguments);
 /// The descriptor of the protocol `Error`.
 const void *softpm_runtime_error_protocol(void);
 /// The heap metadata of a box holding one value of the type.

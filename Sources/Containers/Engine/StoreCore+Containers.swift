@@ -88,6 +88,7 @@ extension StoreCore {
   ) throws -> ContainerCore {
     try HeapSupport.require()
     try attributes.validate()
+    ShapeIndex.noteRoot(Root.self)
     let arena = try Arena.reserve(
       home: nil, addressSpace: ByteCount(attributes.addressSpace),
       chunkSize: ByteCount(attributes.chunkSize))
@@ -147,6 +148,7 @@ struct Restored {
     name: String
   ) throws(ContainerError) {
     let chunks = store.chunks
+    ShapeIndex.noteRoot(Root.self)
     var restoration = try Restoration(of: version, from: chunks, chunkSize: chunkSize)
     var line = ContainerCore.Line(exclusions: restoration.metadata.exclusions)
     let box = try restoration.run(in: line.catalog, trusting: store.trust)

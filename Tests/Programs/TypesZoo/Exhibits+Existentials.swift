@@ -23,6 +23,22 @@ private class Titled: Bound {
 private final class Circle: Titled, Figure {
   var area: Int { 3 }
 }
+/// Two arguments, class-bound.
+private protocol Keyed<Key, Content>: AnyObject {
+  associatedtype Key: Hashable
+  associatedtype Content: Sequence
+  var key: Key { get }
+  var content: Content { get }
+}
+private final class KeyBox<Key: Hashable, Content: Sequence>: Keyed {
+  let key: Key
+  let content: Content
+  var other: (any Keyed<Key, Content>)?
+  init(key: Key, content: Content) {
+    self.key = key
+    self.content = content
+  }
+}
 private struct Box<Content>: Holding { var content: Content }
 private struct WideBox<Content>: Holding {
   var content: Content
@@ -75,7 +91,8 @@ extension Exhibition {
     show((4...9) as any Identifiable) { ($0 as? ClosedRange<Int>)?.id == 4 }
     show(["a": Wide(text: "x")] as [String: any Figure]) { $0["a"]?.area == 6 }
 
-    begin(row: "`any P<T>` (constrained) as a property or in a struct")
+    begin(
+      row: "`any P<T>` (constrained), class-bound too, alone and as arguments of generic types")
     show([Constrained(sequence: [1, 2]), Constrained(sequence: 3..<5)]) {
       $0.map(\.sum) == [3, 7]
     }
@@ -86,7 +103,24 @@ extension Exhibition {
     show(Holder()) {
       $0.box.content == longText("box") && $0.wide?.content == longText("wide")
     }
+    show([Box(content: "a"), WideBox(content: longText("b"))] as [any Holding<String>]) {
+      $0[0].content == "a" && $0[1].content == longText("b")
+    }
+    show(["k": Box(content: "v")] as [String: any Holding<String>]) { $0["k"]?.content == "v" }
+    show([nil, [1, 2], 3..<5] as [(any Sequence<Int>)?]) {
+      $0[0] == nil && $0[1] as? [Int] == [1, 2] && $0[2] as? Range<Int> == 3..<5
+    }
+    show([[Box(content: "in Any")]] as [[any Holding<String>]] as Any) {
+      ($0 as? [[any Holding<String>]])?[0][0].content == "in Any"
+    }
+    show([KeyBox(key: "k", content: [1])] as [any Keyed<String, [Int]>]) {
+      ($0[0] as? KeyBox<String, [Int]>)?.content == [1]
+    }
 
+    showErrorsAndMetatypes()
+  }
+
+  private mutating func showErrorsAndMetatypes() {
     begin(row: "`any Error`")
     show(
       [Fault(text: longText("e"), numbers: [1]), Mishap.code(4), Mishap.text("t")] as [any Error]
