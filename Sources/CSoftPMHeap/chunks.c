@@ -76,7 +76,9 @@ static void give_to_system(softpm_range *range, uint32_t first, uint32_t count) 
   }
 }
 
-static void give_all_to_system(softpm_range *range) {
+void softpm_chunks_give_to_system(softpm_range *range) {
+  // Where pages are larger than chunks a chunk's memory cannot be given back alone.
+  if (range->chunk_bytes < softpm_ranges.page_bytes) return;
   uint32_t chunk = 1;
   while (chunk < range->frontier) {
     if (range->free_map[chunk / 64] == 0) {
@@ -101,11 +103,15 @@ void softpm_chunks_give_back(softpm_range *range, uint32_t first, uint32_t count
   range->used_chunks -= count;
   range->dirty_free_bytes += (size_t)count * range->chunk_bytes;
   if (first < range->search_hint) range->search_hint = first;
-  // Where pages are larger than chunks a chunk's memory cannot be given back alone.
-  if (range->chunk_bytes < softpm_ranges.page_bytes) return;
+  if (range->is_closed) {
+    // Nothing will be allocated here again. What is empty altogether is about to be unmapped.
+    bool may = range->used_chunks > 0 && range->chunk_bytes >= softpm_ranges.page_bytes;
+    if (may) give_to_system(range, first, count);
+    return;
+  }
   size_t kept = (size_t)range->used_chunks * range->chunk_bytes / 8;
   if (range->dirty_free_bytes > (kept < kept_bytes_least ? kept_bytes_least : kept)) {
-    give_all_to_system(range);
+    softpm_chunks_give_to_system(range);
   }
 }
 

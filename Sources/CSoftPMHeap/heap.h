@@ -18,7 +18,9 @@
 //    frees it, without the lock; everything else about a range changes under its lock.
 // 3. Memory of a granule is readable and writable, and its table entry set, before any chunk of
 //    it is used; both last until the range is returned.
-// 4. Locks are taken in the order registry, range. No lock is held while calling out.
+// 4. A closed range gives back what it never committed, in memory and tables; so what is left in it
+//    holds the addresses of the granules in use and no more.
+// 5. Locks are taken in the order registry, range. No lock is held while calling out.
 #pragma once
 
 #ifndef _GNU_SOURCE
@@ -116,6 +118,7 @@ struct softpm_range {
   uint8_t own_slot;
 
   _Alignas(64) softpm_lock lock;  // guards all below, and chunks
+  size_t mapped_bytes;            // of `bytes`: less once the range is closed and was trimmed
   softpm_state *checks;           // like states; used by builds with checks (checks.h)
   bool is_closed;
   bool is_installing;
@@ -222,6 +225,8 @@ static inline uint32_t softpm_chunk_lead(const softpm_range *range) {
 
 // Under the range's lock, when nothing is left in it.
 softpm_hidden void softpm_words_return(softpm_range *range);
+// Under the lock, before `mapped_bytes` becomes `bytes`: gives back what lies beyond.
+softpm_hidden void softpm_words_trim(softpm_range *range, size_t bytes);
 
 // MARK: chunks.c, all under the range's lock
 
@@ -229,6 +234,8 @@ softpm_hidden void softpm_words_return(softpm_range *range);
 // where there is no room.
 softpm_hidden uint32_t softpm_chunks_take(softpm_range *range, uint32_t count);
 softpm_hidden void softpm_chunks_give_back(softpm_range *range, uint32_t first, uint32_t count);
+// Lets the system have the memory of all empty chunks.
+softpm_hidden void softpm_chunks_give_to_system(softpm_range *range);
 
 // The number of a slab's cell that is `offset` bytes behind the first one's start. Exact, since
 // the offset in 16-byte units and the divisor are both below 2¹⁶.

@@ -159,6 +159,7 @@ static softpm_range *make_range(
   if (range == NULL) return NULL;
   range->base = base;
   range->bytes = bytes;
+  range->mapped_bytes = bytes;
   range->chunk_bytes = (uint32_t)chunk_bytes;
   range->chunk_shift = (uint32_t)__builtin_ctzl(chunk_bytes);
   range->chunk_limit = (uint32_t)(bytes >> range->chunk_shift);
@@ -281,6 +282,36 @@ bool softpm_range_commit(softpm_range *range, uint32_t chunk_end) {
   return true;
 }
 
+// Of the chunks' table, as much as the range has memory for.
+static size_t chunks_mapped_bytes(const softpm_range *range) {
+  if (range->mapped_bytes == range->bytes) return chunks_table_bytes(range);
+  size_t chunks = range->mapped_bytes >> range->chunk_shift;
+  return rounded_up(chunks * sizeof(softpm_chunk), page_bytes());
+}
+
+// Under the lock of a range that was closed while something in it is alive: what was never committed
+// is not needed any more, nor is what the tables have for it. Nobody looks there: the table of
+// granules does not lead there, and a closed range takes no more chunks.
+static void trim(softpm_range *range) {
+  size_t bytes = (size_t)range->committed_granules << softpm_granule_shift;
+  if (range->used_chunks == 0 || bytes >= range->mapped_bytes) return;
+  int saved = errno;
+  size_t old = range->mapped_bytes, old_chunks = chunks_mapped_bytes(range);
+  if (__lsan_unregister_root_region) {
+    __lsan_unregister_root_region((void *)range->base, old);
+    __lsan_register_root_region((void *)range->base, bytes);
+  }
+  softpm_words_trim(range, bytes);
+  range->mapped_bytes = bytes;
+  size_t chunks = chunks_mapped_bytes(range);
+  munmap((void *)(range->base + bytes), old - bytes);
+  if (chunks < old_chunks) munmap((char *)range->chunks + chunks, old_chunks - chunks);
+  munmap((void *)(range->states + bytes / 16), (old - bytes) / 16);
+  if (SOFTPM_HEAP_CHECKS) munmap((void *)(range->checks + bytes / 16), (old - bytes) / 16);
+  softpm_chunks_give_to_system(range);
+  errno = saved;
+}
+
 // Under the range's lock.
 void softpm_range_return_if_empty(softpm_range *range) {
   if (!range->is_closed || range->used_chunks != 0 || atomic_load(&range->is_returned)) return;
@@ -292,10 +323,13 @@ void softpm_range_return_if_empty(softpm_range *range) {
   atomic_store(&range->is_returned, true);
   int saved = errno;
   if (__lsan_unregister_root_region) {
-    __lsan_unregister_root_region((void *)range->base, range->bytes);
+    __lsan_unregister_root_region((void *)range->base, range->mapped_bytes);
   }
-  munmap((void *)range->base, range->bytes);
-  munmap(range->free_map, tables_bytes(range));
+  munmap((void *)range->base, range->mapped_bytes);
+  size_t states = range->mapped_bytes / 16;
+  munmap(range->free_map, free_map_bytes(range) + chunks_mapped_bytes(range));
+  munmap((void *)range->states, states);
+  if (SOFTPM_HEAP_CHECKS) munmap((void *)range->checks, states);
   softpm_words_return(range);
   if (range->quarantine != NULL) {
     munmap(range->quarantine, range->quarantine_capacity * sizeof *range->quarantine);
@@ -314,6 +348,7 @@ void softpm_range_close(softpm_range *range) {
   softpm_caches_drop_closed(&softpm_this_thread);
   softpm_lock_take(&range->lock);
   softpm_range_return_if_empty(range);
+  if (!atomic_load(&range->is_returned)) trim(range);
   softpm_lock_give(&range->lock);
 }
 

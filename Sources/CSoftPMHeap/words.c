@@ -14,13 +14,11 @@
 #include <sys/mman.h>
 #include <sys/uio.h>
 
-static size_t words_bytes(const softpm_range *range) {
-  return range->bytes / softpm_cell_alignment * sizeof(uint64_t);
+static size_t words_bytes(size_t range_bytes) {
+  return range_bytes / softpm_cell_alignment * sizeof(uint64_t);
 }
 
-static size_t marks_bytes(const softpm_range *range) {
-  return range->bytes / softpm_cell_alignment / 8;
-}
+static size_t marks_bytes(size_t range_bytes) { return range_bytes / softpm_cell_alignment / 8; }
 
 static void *map(size_t bytes) {
   int saved = errno;
@@ -34,7 +32,7 @@ static uint64_t *map_words(softpm_range *range) {
   softpm_lock_take(&range->lock);
   uint64_t *words = atomic_load(&range->words);
   if (words == NULL && !atomic_load(&range->is_returned)) {
-    words = map(words_bytes(range));
+    words = map(words_bytes(range->mapped_bytes));
     atomic_store(&range->words, words);
   }
   softpm_lock_give(&range->lock);
@@ -53,7 +51,7 @@ static softpm_mark_bits *map_marks(softpm_range *range) {
   softpm_lock_take(&range->lock);
   softpm_mark_bits *marks = atomic_load(&range->marks);
   if (marks == NULL && !atomic_load(&range->is_returned)) {
-    marks = map(marks_bytes(range));
+    marks = map(marks_bytes(range->mapped_bytes));
     atomic_store(&range->marks, marks);
   }
   softpm_lock_give(&range->lock);
@@ -110,11 +108,21 @@ uintptr_t softpm_word_at(uintptr_t address) {
   return process_vm_readv(getpid(), &local, 1, &remote, 1, 0) == sizeof word ? word : 0;
 }
 
+static void trim(void *start, size_t old, size_t new) {
+  if (start != NULL && new < old) munmap((char *)start + new, old - new);
+}
+
+void softpm_words_trim(softpm_range *range, size_t bytes) {
+  size_t old = range->mapped_bytes;
+  trim(atomic_load(&range->words), words_bytes(old), words_bytes(bytes));
+  trim(atomic_load(&range->marks), marks_bytes(old), marks_bytes(bytes));
+}
+
 void softpm_words_return(softpm_range *range) {
   uint64_t *words = atomic_exchange(&range->words, NULL);
-  if (words != NULL) munmap(words, words_bytes(range));
+  if (words != NULL) munmap(words, words_bytes(range->mapped_bytes));
   softpm_mark_bits *marks = atomic_exchange(&range->marks, NULL);
-  if (marks != NULL) munmap(marks, marks_bytes(range));
+  if (marks != NULL) munmap(marks, marks_bytes(range->mapped_bytes));
 }
 
 #endif

@@ -163,15 +163,14 @@ extension HiddenStorage {
     HiddenStorage(part: .property(name, .mutex(of: value)))
   }
 
-  /// A stored property `name` of type `Atomic<Value>`, where the value is an integer or a Bool.
+  /// A stored property `name` of type `Atomic<Value>`, where the value is a number or a Bool.
+  ///
+  /// Others are refused when the property is reached: pointers and `Unmanaged` say neither what they
+  /// lead to nor how much, and what stands for an enum need not be one of its cases.
   public static func atomic<Value: AtomicRepresentable>(
     _ name: String, of value: Value.Type
   ) -> HiddenStorage {
-    guard let type = HiddenType.atomic(of: value) else {
-      return HiddenStorage(
-        part: .invalid("an Atomic must be of an integer or Bool type, not \(value)"))
-    }
-    return HiddenStorage(part: .property(name, type))
+    HiddenStorage(part: .property(name, .atomic(of: value)))
   }
 }
 
@@ -180,6 +179,8 @@ struct HiddenType: Sendable {
   enum Form: Sendable {
     case mutex(value: Metadata, offset: Int)
     case atomic(value: Metadata)
+    /// What was declared cannot be persisted, for this reason.
+    case refused(String)
   }
 
   let form: Form
@@ -194,14 +195,17 @@ struct HiddenType: Sendable {
       metadata: Metadata(unsafeBitCast(type, to: UnsafeRawPointer.self)))
   }
 
-  static func atomic<Value: AtomicRepresentable>(of value: Value.Type) -> HiddenType? {
-    guard value is any FixedWidthInteger.Type || value == Bool.self,
-      MemoryLayout<Value.AtomicRepresentation>.size == MemoryLayout<Value>.size
-    else { return nil }
+  static func atomic<Value: AtomicRepresentable>(of value: Value.Type) -> HiddenType {
     let type: any (~Copyable).Type = Atomic<Value>.self
-    return HiddenType(
-      form: .atomic(value: Metadata(value)),
-      metadata: Metadata(unsafeBitCast(type, to: UnsafeRawPointer.self)))
+    let metadata = Metadata(unsafeBitCast(type, to: UnsafeRawPointer.self))
+    let isNumber = value is any FixedWidthInteger.Type || value is any BinaryFloatingPoint.Type
+    guard isNumber || value == Bool.self,
+      MemoryLayout<Value.AtomicRepresentation>.size == MemoryLayout<Value>.size
+    else {
+      return HiddenType(
+        form: .refused("an Atomic must be of a number or Bool, not \(value)"), metadata: metadata)
+    }
+    return HiddenType(form: .atomic(value: Metadata(value)), metadata: metadata)
   }
 }
 

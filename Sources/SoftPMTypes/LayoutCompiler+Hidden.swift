@@ -45,25 +45,29 @@ extension LayoutCompiler {
   private func propertyLayout(
     _ type: HiddenType, at index: Int, in owner: Metadata, _ names: [String], _ offsets: [Int]
   ) -> ValueLayout? {
+    let layout: ValueLayout
+    switch type.form {
+    case .refused(let reason):
+      return refuse(
+        Metadata(Void.self), .misdescribed(owner, "`\(names[index])`: \(reason)"))
+    case .mutex(let value, let valueOffset):
+      layout = ValueLayout(
+        type.metadata, form: MutexForm(value: catalog.valueLayout(of: value), offset: valueOffset))
+    case .atomic(let value):
+      layout = ValueLayout(type.metadata, form: AtomicForm(value: catalog.valueLayout(of: value)))
+    }
     let offset = offsets[index]
     let end = offsets.filter { $0 > offset }.min() ?? owner.instanceSize
     guard owner.kind == .classType, RuntimeChecks.knowsMutex,
       offset & type.metadata.alignmentMask == 0, offset + type.metadata.size <= end,
       end - offset - type.metadata.size < 16
     else {
-      return ValueLayout(
+      return refuse(
         Metadata(Void.self),
-        form: RefusedForm(
-          .misdescribed(
-            owner, "`\(names[index])` cannot be of type \(displayName(type.metadata))")))
+        .misdescribed(
+          owner, "`\(names[index])` cannot be of type \(displayName(type.metadata))"))
     }
-    switch type.form {
-    case .mutex(let value, let valueOffset):
-      return ValueLayout(
-        type.metadata, form: MutexForm(value: catalog.valueLayout(of: value), offset: valueOffset))
-    case .atomic(let value):
-      return ValueLayout(type.metadata, form: AtomicForm(value: catalog.valueLayout(of: value)))
-    }
+    return layout
   }
 
   // MARK: ManagedBuffer

@@ -47,6 +47,7 @@ private struct RandomHistory {
     var label: String?
   }
   struct Line {
+    let name: String
     var container: Container<World>
     var mutator: WorldMutator
     var versions: [VersionID: Version] = [:]
@@ -98,7 +99,7 @@ private struct RandomHistory {
     let version = try container.persistAndWait()
     lastVersion = version
     lines["line 0"] = Line(
-      container: container, mutator: mutator,
+      name: "line 0", container: container, mutator: mutator,
       versions: [version: Version(parent: nil, content: content, label: nil)],
       current: version, content: content, newest: version)
   }
@@ -184,23 +185,21 @@ private struct RandomHistory {
     #expect(isChanged, "version \(version) was made of what had not changed")
     #expect(version > lastVersion, "version \(version) was made after \(lastVersion)")
     lastVersion = version
+    let parent = line.current
     (line.current, line.newest, line.isSwitched) = (version, version, false)
-    try age(&line)
+    age(&line, parent: parent)
   }
 
-  /// Retention has dropped what is older than the newest few and nobody asked to keep.
-  private func age(_ line: inout Line) throws {
-    guard let kept else { return }
-    let ages = line.versions.keys.sorted().dropLast(kept)
-    let bases = Set(lines.values.flatMap { $0.versions.values.compactMap(\.parent) })
-    let listed = Set(try line.container.versions.map(\.id))
-    for version in ages where line.versions[version]?.label == nil {
-      if past.contains(where: { $0.version == version }) { continue }
-      if listed.contains(version),
-        bases.contains(version) || version == line.versions[line.newest]?.parent
-      {
-        continue
-      }
+  /// What a new version drops with it: all but the newest few, the new one among them. Kept are
+  /// labelled versions, those under a snapshot, those that a branch's versions descend from, and,
+  /// by its own point, what the new one descends from.
+  private func age(_ line: inout Line, parent: VersionID) {
+    guard let kept, let oldest = line.versions.keys.sorted().suffix(kept).first else { return }
+    let others = lines.filter { $0.key != line.name }.values
+    let bases = Set(others.flatMap { $0.versions.values.compactMap(\.parent) })
+    for (version, model) in line.versions where version < oldest && model.label == nil {
+      let isPinned = past.contains { $0.version == version }
+      if isPinned || bases.contains(version) || version == parent { continue }
       line.versions[version] = nil
     }
   }
@@ -212,7 +211,7 @@ private struct RandomHistory {
     guard let base = line.versions[version], let own = container.version else { return }
     lastVersion = max(lastVersion, own)
     lines[name] = Line(
-      container: container, mutator: WorldMutator(seed: random.next()),
+      name: name, container: container, mutator: WorldMutator(seed: random.next()),
       versions: [own: Version(parent: version, content: base.content, label: nil)],
       current: own, content: base.content, newest: own)
   }

@@ -6,6 +6,7 @@
 //   GenerationsProgram switch COUNT      switch to an old version each time; of each tenth graph,
 //                                        hold an object for a while
 //   GenerationsProgram hold COUNT        the same, and hold all those objects to the end
+//   GenerationsProgram graphs COUNT      hold an object that reaches all others of its graph instead
 
 import Containers
 import Foundation
@@ -69,6 +70,7 @@ for round in 0..<count {
     let kept = container.root.items[round % 200]
     kept.links = []
     kept.table = [:]
+    if CommandLine.arguments[1] == "graphs" { kept.links = container.root.items }
     if round % 10 == 0 { held.append(kept) }
     if CommandLine.arguments[1] == "switch", held.count > 20 { held.removeFirst() }
     try container.switchTo(first)
