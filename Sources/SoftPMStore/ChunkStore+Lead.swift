@@ -122,6 +122,7 @@ extension ChunkStore {
       let before = medium.flushes
       var reached: (chain: Chain, tail: Tail)?
       var failure: ContainerError?
+      var times = WriteTimes()
       do throws(ContainerError) {
         if chain.isBroken { try startEpoch() }
         try makeRoom(for: batch)
@@ -131,7 +132,7 @@ extension ChunkStore {
         for transaction in batch { add(transaction, to: &writes) }
         if canary == nil {
           if isBeyondEnd(writes.writes) { waitForZeros() }
-          try medium.writeAndFlush(writes.writes, forPoints: true)
+          times = try medium.writeAndFlushPoints(writes.writes)
         } else {
           try writeWrongly(writes.writes, batch)
         }
@@ -141,7 +142,7 @@ extension ChunkStore {
           abandon(since: reached.chain, reached.tail, forWantOfSpace: error.code == .noSpace)
         }
       }
-      announce(batch, failure, flushes: medium.flushes - before)
+      announce(batch, failure, flushes: medium.flushes - before, times)
       foldWhenDue()
       zeroWhenDue()
       copyWatermarkWhenIdle()
@@ -240,15 +241,16 @@ extension ChunkStore {
       try medium.write(writes)
     case .announcedPastNeighbour where batch.count > 1:
       let heads = writes.filter { $0.offset == batchStart.offset }
-      try medium.writeAndFlush(
-        writes.filter { $0.offset != batchStart.offset }, forPoints: true)
+      _ = try medium.writeAndFlushPoints(writes.filter { $0.offset != batchStart.offset })
       try medium.write(heads)
     default:
-      try medium.writeAndFlush(writes, forPoints: true)
+      _ = try medium.writeAndFlushPoints(writes)
     }
   }
 
-  private func announce(_ batch: [Transaction], _ failure: ContainerError?, flushes: Int) {
+  private func announce(
+    _ batch: [Transaction], _ failure: ContainerError?, flushes: Int, _ times: WriteTimes
+  ) {
     let calls = monitor.locked { () -> [@Sendable () -> Void] in
       var settled = batch
       if failure == nil {
@@ -265,7 +267,7 @@ extension ChunkStore {
         let result: Result<Int, ContainerError> =
           if let failure { .failure(failure) } else { .success(flushes) }
         transaction.outcome = result
-        calls += transaction.commit?.finish(result) ?? []
+        calls += transaction.commit?.finish(result, times) ?? []
       }
       if failure == nil { numberLimit = newestDurable + ChunkStore.numbersAhead + 1 }
       monitor.signalAll()

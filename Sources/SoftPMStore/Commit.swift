@@ -9,6 +9,7 @@ package final class Commit: @unchecked Sendable {
   private let store: ChunkStore
   // Guarded by the store's monitor.
   private var outcome: Result<Int, ContainerError>?
+  private var times = WriteTimes()
   private var bodies: [@Sendable (ContainerError?) -> Void] = []
 
   init(version: VersionID, writtenBytes: Int, store: ChunkStore) {
@@ -32,6 +33,12 @@ package final class Commit: @unchecked Sendable {
     store.monitor.locked { (try? outcome?.get()) ?? 0 }
   }
 
+  /// How long its bytes and the flush took, with those of the points made durable together with
+  /// it; zero until then.
+  package var writeTimes: WriteTimes {
+    store.monitor.locked { times }
+  }
+
   /// Returns when the version is durable, doing the work on this thread if nobody else does.
   package func wait() throws(ContainerError) {
     try store.drive { self.outcome }
@@ -52,8 +59,11 @@ package final class Commit: @unchecked Sendable {
   }
 
   /// Monitor held. Returns what is to be called without it.
-  func finish(_ result: Result<Int, ContainerError>) -> [@Sendable () -> Void] {
+  func finish(
+    _ result: Result<Int, ContainerError>, _ times: WriteTimes
+  ) -> [@Sendable () -> Void] {
     outcome = result
+    self.times = times
     defer { bodies = [] }
     let error: ContainerError? = if case .failure(let error) = result { error } else { nil }
     return bodies.map { body in { body(error) } }

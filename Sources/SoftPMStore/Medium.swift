@@ -43,17 +43,23 @@ final class Medium: Sendable {
     try device.flush()
   }
 
-  /// `forPoints`: versions are announced because of this flush; otherwise it is upkeep.
-  func writeAndFlush(
-    _ writes: [DeviceWrite], forPoints: Bool = false
-  ) throws(ContainerError) {
+  func writeAndFlush(_ writes: [DeviceWrite]) throws(ContainerError) {
     count(writes)
-    if forPoints {
-      pointFlushes.add(1, ordering: .relaxed)
-    } else {
-      upkeepFlushes.add(1, ordering: .relaxed)
-    }
+    upkeepFlushes.add(1, ordering: .relaxed)
     try device.writeAndFlush(writes)
+  }
+
+  /// The same for points: versions are announced because of this flush. Tells how long the two
+  /// steps took.
+  func writeAndFlushPoints(_ writes: [DeviceWrite]) throws(ContainerError) -> WriteTimes {
+    count(writes)
+    pointFlushes.add(1, ordering: .relaxed)
+    let clock = ContinuousClock()
+    let begun = clock.now
+    try device.write(writes)
+    let written = clock.now
+    try device.flush()
+    return WriteTimes(writing: written - begun, flushing: clock.now - written)
   }
 
   func zero(from start: Int, to end: Int) throws(ContainerError) {
@@ -81,6 +87,12 @@ final class Medium: Sendable {
       bytesZeroed: zeroed.load(ordering: .relaxed), reads: reads.load(ordering: .relaxed),
       bytesRead: bytesRead.load(ordering: .relaxed))
   }
+}
+
+/// How long it took to make a group of points durable.
+package struct WriteTimes: Sendable {
+  package var writing: Duration = .zero
+  package var flushing: Duration = .zero
 }
 
 /// What a store has done since it was opened.

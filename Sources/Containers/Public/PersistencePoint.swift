@@ -56,13 +56,17 @@ public struct PersistencePoint: Sendable {
     }
   }
 
-  /// What it cost. Waits like `version`; flushes are counted as they happen.
+  /// What it cost. Waits like `version`; writing and flushing are known when the point is durable.
   public var statistics: PointStatistics {
     guard case .success(let outcome) = withoutScopes({ pending.awaitedOutcome() }) else {
       return PointStatistics()
     }
     var statistics = outcome.statistics
-    statistics.flushes = outcome.commit?.flushes ?? 0
+    guard let commit = outcome.commit else { return statistics }
+    statistics.flushes = commit.flushes
+    let times = commit.writeTimes
+    statistics.writing = times.writing
+    statistics.flushing = times.flushing
     return statistics
   }
 }

@@ -73,6 +73,10 @@ public struct PointStatistics: Sendable, Hashable {
   public var copying: Duration = .zero
   /// After the stall: making images and comparing them with the stored ones.
   public var imaging: Duration = .zero
+  /// On the way to the disk: handing the bytes over, and the flush that makes them durable. Points
+  /// made durable together share both. Zero until the point is durable.
+  public var writing: Duration = .zero
+  public var flushing: Duration = .zero
   /// Chunks that may have changed.
   public var dirtyChunks = 0
   /// Chunks whose image differed from the stored one.
