@@ -22,7 +22,7 @@ public enum Durability: String, Codable, Sendable {
 public enum StopwatchKind: String, Codable, Sendable {
   case wall, processor
 
-  func nanoseconds() -> Double {
+  public func nanoseconds() -> Double {
     var time = timespec()
     clock_gettime(self == .wall ? CLOCK_MONOTONIC : CLOCK_PROCESS_CPUTIME_ID, &time)
     return Double(time.tv_sec) * 1e9 + Double(time.tv_nsec)
@@ -52,6 +52,17 @@ public final class Lap {
 
   /// A time that was measured elsewhere: by a child process, or by the library itself.
   public func add(nanoseconds more: Double) { nanoseconds += more }
+
+  /// A lap of the same contest that has another number.
+  public convenience init(like lap: Lap, round: Int) {
+    self.init(clock: lap.clock, round: round)
+  }
+
+  /// The time and the counts of another lap.
+  public func take(_ other: Lap) {
+    nanoseconds += other.nanoseconds
+    counts.merge(other.counts, uniquingKeysWith: +)
+  }
 
   /// Something counted beside the time: bytes, flushes, faults.
   public func count(_ name: String, _ amount: Double) {

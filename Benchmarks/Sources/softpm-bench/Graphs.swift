@@ -37,10 +37,12 @@ final class Graph: Codable {
 struct Zipf {
   private let bounds: [Double]
   private let count: Int
-  private var state: UInt64 = 88_172_645_463_325_252
+  private var state: UInt64
 
-  init(_ count: Int, exponent: Double) {
+  init(_ count: Int, exponent: Double, seed: UInt64 = 0) {
     self.count = count
+    // Never zero, of which xorshift would make zeros only.
+    state = 88_172_645_463_325_252 ^ (seed &* 0x9e37_79b9_7f4a_7c15 >> 1)
     let slices = min(1000, count)
     var sum = 0.0
     var bounds: [Double] = []

@@ -14,7 +14,7 @@ enum PointsBenchmark {
     try smallObjects(report)
     try unchanged(report)
     try wholeGraph(report)
-    try lookUps(report)
+    try ProgramBenchmark.curve(report)
   }
 
   static func nanoseconds(_ duration: Duration) -> Double {

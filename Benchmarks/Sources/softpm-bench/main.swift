@@ -50,6 +50,7 @@ struct Invocation {
     ("points", { try PointsBenchmark.run($0) }),
     ("restore", { try RestoreBenchmark.run($0) }),
     ("micro", { try MicroBenchmark.run($0) }),
+    ("peers", { try PeersBenchmark.run($0) }),
   ]
 
   static func refuse(_ message: String) -> Never {
@@ -80,6 +81,10 @@ if arguments.first == "heap-contestant" {
   } else {
     serveHeapWorkloads()
   }
+  exit(0)
+}
+if arguments.first == "dump-contestant" {
+  DumpPeer.serve(Array(arguments.dropFirst()))
   exit(0)
 }
 do {
