@@ -108,7 +108,7 @@ public final class Contest {
   /// Runs everybody, and adds the table to the report.
   @discardableResult
   public func run(
-    rounds: Int, warmUp: Int = 2, in report: BenchmarkReport
+    rounds: Int, warmUp: Int = 2, isDetail: Bool = false, in report: BenchmarkReport
   ) throws -> BenchmarkTable {
     for round in -warmUp..<max(1, rounds) {
       report.progress("\(title): round \(round + 1) of \(rounds)")
@@ -137,7 +137,8 @@ public final class Contest {
     }
     return report.add(
       BenchmarkTable(
-        title: title, unit: unit.rawValue, durability: durability, clock: clock, rows: rows))
+        title: title, unit: unit.rawValue, durability: durability, clock: clock, rows: rows,
+        isDetail: isDetail))
   }
 }
 

@@ -14,13 +14,18 @@ extension BenchmarkReport {
     var lines = machine.lines
     lines.append("size      \(size.rawValue)\(size == .smoke ? ": figures mean nothing" : "")")
     for durability in [Durability.memory, .buffered, .durable] {
-      let some = tables.filter { $0.durability == durability }
+      let some = tables.filter { $0.durability == durability && !$0.isDetail }
       guard !some.isEmpty else { continue }
       lines.append("")
       lines.append("==== \(durability.heading)")
       for table in some { lines += table.lines }
     }
+    let details = tables.count { $0.isDetail }
+    if details > 0 {
+      lines += ["", "\(details) tables of single cells are in the --json file only"]
+    }
     lines += verdictLines
+    lines.append("\(decimal(seconds, 0)) s in all")
     return lines.joined(separator: "\n")
   }
 

@@ -24,6 +24,11 @@ public struct BenchmarkRow: Codable, Sendable {
   public struct Count: Codable, Sendable {
     public let name: String
     public let perLap: Double
+
+    public init(name: String, perLap: Double) {
+      self.name = name
+      self.perLap = perLap
+    }
   }
 
   public let name: String
@@ -50,11 +55,14 @@ public struct BenchmarkTable: Codable, Sendable {
   public let durability: Durability
   public let clock: StopwatchKind
   public let rows: [BenchmarkRow]
+  /// One of very many: kept in the JSON, and only counted in the text.
+  public let isDetail: Bool
 
   public init(
     title: String, unit: String, durability: Durability, clock: StopwatchKind,
-    rows: [BenchmarkRow]
+    rows: [BenchmarkRow], isDetail: Bool = false
   ) {
+    self.isDetail = isDetail
     self.title = title
     self.unit = unit
     self.durability = durability
@@ -75,6 +83,8 @@ public struct Verdict: Codable, Sendable {
     case unjudged
     /// What it needs is not built yet.
     case open
+    /// Asked for without a bound.
+    case printed
   }
 
   /// Its number in the table of targets; 0 for what a layer asks of itself.
@@ -93,6 +103,12 @@ public final class BenchmarkReport: Codable {
     self.size = size
     machine = Machine.current()
   }
+
+  /// Which part of the run this is, for the progress line.
+  public var part = ""
+  private let started = StopwatchKind.wall.nanoseconds()
+
+  private enum CodingKeys: String, CodingKey { case machine, size, tables, verdicts, seconds }
 
   @discardableResult
   public func add(_ table: BenchmarkTable) -> BenchmarkTable {
@@ -118,8 +134,24 @@ public final class BenchmarkReport: Codable {
         bound: "≥ \(decimal(bound, 2)) \(unit)", outcome: outcome(measured >= bound)))
   }
 
+  /// What is counted and does not depend on the run's size: judged in the smallest too.
+  public func judgeCount(
+    target: Int, _ what: String, _ measured: Double, atMost bound: Double, _ unit: String
+  ) {
+    verdicts.append(
+      Verdict(
+        target: target, what: what, measured: "\(decimal(measured, 0)) \(unit)",
+        bound: "≤ \(decimal(bound, 0)) \(unit)", outcome: measured <= bound ? .met : .missed))
+  }
+
   private func outcome(_ holds: Bool) -> Verdict.Outcome {
     size == .smoke ? .unjudged : holds ? .met : .missed
+  }
+
+  /// A figure that a target asks for without a bound.
+  public func note(target: Int, _ what: String, _ measured: String) {
+    verdicts.append(
+      Verdict(target: target, what: what, measured: measured, bound: "none", outcome: .printed))
   }
 
   /// A row that cannot be measured before something is built.
@@ -129,10 +161,19 @@ public final class BenchmarkReport: Codable {
   }
 
   /// Call it when everything has run: notes how busy the machine was by then.
-  public func finish() { machine.loadAtEnd = Machine.load() }
+  public func finish() {
+    machine.loadAtEnd = Machine.load()
+    seconds = elapsed
+  }
+
+  /// How long the whole run took.
+  public private(set) var seconds = 0.0
+  private var elapsed: Double { (StopwatchKind.wall.nanoseconds() - started) / 1e9 }
 
   /// One line on a terminal, overwritten by the next.
-  public func progress(_ text: String) { showProgress(text) }
+  public func progress(_ text: String) {
+    showProgress("\(decimal(elapsed, 0)) s  \(part)\(text)")
+  }
 }
 
 /// How much is measured. Smoke sizes prove only that the benchmarks run.

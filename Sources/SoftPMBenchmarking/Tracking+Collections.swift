@@ -10,7 +10,7 @@ extension LayerBenchmarks {
   /// Collecting and re-arming, for what is dirty in memory of some size.
   static func collections(_ report: BenchmarkReport) throws {
     let sizes = report.size.pick(
-      smoke: [4 << 20], quick: [64 << 20, 1 << 30], full: [64 << 20, 1 << 30, 8 << 30])
+      smoke: [4 << 20], quick: [64 << 20], full: [64 << 20, 1 << 30, 8 << 30])
     for bytes in sizes {
       for pages in [MeasuredMemory.Pages.small, .huge] {
         try kernelCollections(report, bytes, pages)
@@ -80,7 +80,7 @@ extension LayerBenchmarks {
   /// 16 scattered writes in a cold 4 GiB: what a point costs that has nearly nothing to do.
   static func cold(_ report: BenchmarkReport) throws {
     let bytes = report.size.pick(smoke: 64 << 20, quick: 4 << 30, full: 4 << 30)
-    let rounds = report.size.pick(smoke: 8, quick: 300, full: 1000)
+    let rounds = report.size.pick(smoke: 8, quick: 300, full: 600)
     let variants: [(String, MeasuredMemory.Pages, Int)] = [
       ("small pages", .small, 0), ("huge pages, never gathered", .huge, 0),
       ("huge pages, 16 gathered a point", .huge, 16),

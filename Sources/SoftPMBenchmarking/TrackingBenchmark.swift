@@ -19,6 +19,7 @@ extension LayerBenchmarks {
     try cold(report)
     try freezing(report)
     try recollapse(report)
+    try scattered(report)
   }
 }
 

@@ -2,11 +2,14 @@
 
 #include <libpmem.h>
 #include <libpmemobj.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 int peers_fork(void) { return fork(); }
+
+void peers_give_back(void) { malloc_trim(0); }
 
 struct item {
   uint64_t key;

@@ -1,69 +1,111 @@
-// SoftPM's microbenchmark: five structures, changed with three kinds of locality, persisted after
-// each batch of changes, one container or several, waiting for the disk or not.
+// SoftPM's microbenchmark: five structures × size × locality of updates × share updated × drivers ×
+// waiting or not × number of containers. Every combination is a cell; the text shows what each axis
+// does over all cells, and what points are made of.
+//
+// 1. The number of containers divides the elements: it is the same data in one container or several.
+// 2. *Until durable* each container's point is awaited before the next one's; *until persist() returns*
+//    none is awaited within the time.
 
 import Containers
 import Foundation
 import SoftPMBenchmarking
 
+/// How the changed elements are chosen.
+enum Locality: String, CaseIterable {
+  case uniform
+  case zipf = "Zipf 0.75"
+  case sequential
+}
+
+/// One combination.
+struct MicroCell {
+  let structure: Structure
+  let elements: Int
+  let driver: StoreOptions.Driver
+  let containers: Int
+  let locality: Locality
+  let percent: Int
+  let isAwaited: Bool
+  var row: BenchmarkRow?
+
+  /// What is written in a contest's rows.
+  var rowName: String {
+    "\(locality.rawValue), \(percent) %, \(isAwaited ? "until durable" : "until persist() returns")"
+  }
+}
+
 enum MicroBenchmark {
-  /// How the changed elements are chosen.
-  enum Locality: String, CaseIterable {
-    case uniform
-    case zipf = "Zipf 0.75"
-    case sequential
-  }
-
   static func run(_ report: BenchmarkReport) throws {
-    let elements = report.size.pick(smoke: 1_000, quick: 50_000, full: 500_000)
+    var cells: [MicroCell] = []
+    let sizes = report.size.pick(
+      smoke: [200, 1_000], quick: [2_000, 20_000], full: [20_000, 200_000])
     for structure in Structure.allCases {
-      for percent in report.size.pick(smoke: [10], quick: [1], full: [1, 10]) {
-        try changes(report, structure, elements, percent: percent)
+      for elements in sizes {
+        for driver in [StoreOptions.Driver.uring, .posix, .pmem] {
+          for containers in [1, 4] {
+            cells += try contest(report, structure, elements, driver, containers)
+          }
+        }
       }
     }
-    try containers(report, elements / 10)
+    MicroSummary(cells: cells).add(to: report)
+    try together(report)
   }
 
-  /// A batch of changes, and a point after it.
-  private static func changes(
-    _ report: BenchmarkReport, _ structure: Structure, _ elements: Int, percent: Int
-  ) throws {
+  /// The cells that differ in locality, share and waiting only, in turn on one store.
+  private static func contest(
+    _ report: BenchmarkReport, _ structure: Structure, _ elements: Int,
+    _ driver: StoreOptions.Driver, _ containers: Int
+  ) throws -> [MicroCell] {
     let folder = try ScratchFolder()
-    let store = try Store.open(folder.file("micro.softpm"))
-    let container = try store.container("micro", initial: structure.make(elements))
-    try container.persistAndWait()
+    var options = StoreOptions()
+    options.driver = driver
+    let store = try Store.open(folder.file("micro.softpm"), options)
+    let each = elements / containers
+    let all = try (0..<containers).map {
+      try store.container("c\($0)", initial: structure.make(each))
+    }
+    for container in all { try container.persistAndWait() }
     let contest = Contest(
-      "micro: \(structure.rawValue), \(elements) elements, \(percent) % changed",
+      "micro: \(structure.rawValue), \(elements) elements, \(driver), in \(containers)",
       durability: .durable)
-    let count = max(1, elements * percent / 100)
-    var zipf = Zipf(elements, exponent: 0.75)
-    for locality in Locality.allCases {
-      contest.add("\(locality.rawValue), until durable") { lap in
-        let hash = change(container, count, elements, locality, &zipf, lap.round)
-        let point = try lap.time {
-          let point = try container.persist()
-          try point.wait()
-          return point
+    var cells: [MicroCell] = []
+    var zipf = Zipf(each, exponent: 0.75)
+    for percent in [1, 10] {
+      let count = max(1, each * percent / 100)
+      for locality in Locality.allCases {
+        for isAwaited in [true, false] {
+          let cell = MicroCell(
+            structure: structure, elements: elements, driver: driver, containers: containers,
+            locality: locality, percent: percent, isAwaited: isAwaited)
+          cells.append(cell)
+          contest.add(cell.rowName) { lap in
+            for container in all { change(container, count, each, locality, &zipf, lap.round) }
+            let points = try lap.time {
+              try all.map { container in
+                let point = try container.persist()
+                if isAwaited { try point.wait() }
+                return point
+              }
+            }
+            for point in points { try note(point, lap, changed: count * containers) }
+            return UInt64(points.count)
+          }
         }
-        note(point, lap, changed: count)
-        return hash
       }
     }
-    contest.add("uniform, until persist() returns") { lap in
-      let hash = change(container, count, elements, .uniform, &zipf, lap.round)
-      let point = try lap.time { try container.persist() }
-      try point.wait()
-      note(point, lap, changed: count)
-      return hash
-    }
-    try contest.run(
-      rounds: report.size.pick(smoke: 1, quick: 5, full: 15), warmUp: 1, in: report)
+    let table = try contest.run(
+      rounds: report.size.pick(smoke: 1, quick: 1, full: 3),
+      warmUp: report.size.pick(smoke: 0, quick: 1, full: 1), isDetail: true, in: report)
     try store.close()
+    for index in cells.indices { cells[index].row = table.rows[index] }
+    return cells
   }
 
   private static func change(
     _ container: Container<MicroRoot>, _ count: Int, _ elements: Int, _ locality: Locality,
     _ zipf: inout Zipf, _ round: Int
-  ) -> UInt64 {
+  ) {
     container.update { root in
       for index in 0..<count {
         let place =
@@ -74,25 +116,24 @@ enum MicroBenchmark {
           }
         root.change(place)
       }
-      return UInt64(count)
     }
   }
 
-  private static func note(_ point: PersistencePoint, _ lap: Lap, changed: Int) {
-    let statistics = point.statistics
-    lap.count("stall µs", PointsBenchmark.nanoseconds(statistics.stall) / 1e3)
-    lap.count("members scanned", Double(statistics.objectsScanned))
-    lap.count("dirty chunks", Double(statistics.dirtyChunks))
-    lap.count("written chunks", Double(statistics.writtenChunks))
-    lap.count("bytes per change", Double(statistics.writtenBytes) / Double(changed))
+  /// The parts of a point; of all containers together.
+  private static func note(_ point: PersistencePoint, _ lap: Lap, changed: Int) throws {
+    try point.wait()
+    point.countParts(lap)
+    lap.count("members scanned", Double(point.statistics.objectsScanned))
+    lap.count("bytes per change", Double(point.statistics.writtenBytes) / Double(changed))
   }
 
   /// One change in each of several containers, all points in flight at once.
-  private static func containers(_ report: BenchmarkReport, _ elements: Int) throws {
+  private static func together(_ report: BenchmarkReport) throws {
     let contest = Contest(
       "micro: points of several containers at once, one change each", durability: .durable)
     var stores: [Store] = []
     let folder = try ScratchFolder()
+    let elements = report.size.pick(smoke: 200, quick: 5_000, full: 20_000)
     for many in report.size.pick(smoke: [1, 2], quick: [1, 4], full: [1, 4, 16]) {
       let store = try Store.open(folder.file("micro-\(many).softpm"))
       stores.append(store)
@@ -107,7 +148,7 @@ enum MicroBenchmark {
           for point in points { try point.wait() }
           return points
         }
-        lap.count("flushes", points.reduce(0) { $0 + Double($1.statistics.flushes) })
+        lap.count("flushes told of", points.reduce(0) { $0 + Double($1.statistics.flushes) })
         return UInt64(points.count)
       }
     }

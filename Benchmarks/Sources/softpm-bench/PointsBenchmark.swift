@@ -26,7 +26,9 @@ enum PointsBenchmark {
     _ folder: ScratchFolder, _ report: BenchmarkReport, items: Int? = nil, blobs: Int = 0
   ) throws -> (Store, Container<Graph>) {
     let store = try Store.open(folder.file("points.softpm"))
-    let container = try store.container("graph", initial: Graph())
+    var attributes = ContainerAttributes()
+    attributes.addressSpace = 16 << 30
+    let container = try store.container("graph", initial: Graph(), attributes: attributes)
     let many = items ?? report.size.pick(smoke: 2_000, quick: 500_000, full: 500_000)
     container.update { $0.fill(items: many, blobs: blobs) }
     try container.persistAndWait()

@@ -6,14 +6,14 @@ import SoftPMBenchmarking
 
 enum RestoreBenchmark {
   static func run(_ report: BenchmarkReport) throws {
-    let mebibytes = report.size.pick(smoke: 2, quick: 256, full: 1024)
+    let mebibytes = report.size.pick(smoke: 2, quick: 128, full: 1024)
     let folder = try ScratchFolder()
     let path = folder.file("restore.softpm")
-    let objects = report.size.pick(smoke: 2_000, quick: 200_000, full: 2_000_000)
+    let objects = report.size.pick(smoke: 2_000, quick: 50_000, full: 500_000)
     do {
       let store = try Store.open(path)
       let container = try store.container("graph", initial: Graph())
-      container.update { $0.fill(items: objects, blobs: mebibytes * 3 / 4) }
+      container.update { $0.fill(items: objects, blobs: mebibytes * 15 / 16) }
       try container.persistAndWait()
       try store.close()
     }
@@ -47,20 +47,20 @@ enum RestoreBenchmark {
       try store.close()
       return sum
     }
-    if report.size != .full {
-      let plain = Graph()
-      plain.fill(items: objects / 10, blobs: 0)
-      let data = try JSONEncoder().encode(plain)
-      contest.add("JSONDecoder, a tenth of the objects, no arrays") { lap in
-        try lap.time { UInt64(try JSONDecoder().decode(Graph.self, from: data).items.count) }
-      }
+    let plain = Graph()
+    plain.fill(items: objects / 5, blobs: 0)
+    let data = try JSONEncoder().encode(plain)
+    contest.add("JSONDecoder, a fifth of the objects, no arrays") { lap in
+      try lap.time { UInt64(try JSONDecoder().decode(Graph.self, from: data).items.count) }
     }
     let table = try contest.run(
-      rounds: report.size.pick(smoke: 1, quick: 3, full: 5), warmUp: 1, in: report)
+      rounds: report.size.pick(smoke: 1, quick: 2, full: 3), warmUp: 1, in: report)
     let (raw, first, all) = (
       table.rows[0].figure.median, table.rows[1].figure.median, table.rows[2].figure.median
     )
-    report.judge(target: 9, "first access, \(size >> 20) MiB", first, atMost: 20, "ms")
+    report.leaveOpen(
+      target: 9, "first access, \(size >> 20) MiB: \(decimal(first, 0)) ms", bound: "≤ 20 ms",
+      because: "lazy restore is not built")
     report.judge(
       target: 9, "everything touched, of the raw read's bandwidth", raw / all, atLeast: 0.6, "×")
     report.judge(
@@ -118,11 +118,12 @@ enum RestoreBenchmark {
       return UInt64(container.read { $0.items[1].key })
     }
     let table = try contest.run(
-      rounds: report.size.pick(smoke: 1, quick: 3, full: 5), warmUp: 1, in: report)
+      rounds: report.size.pick(smoke: 1, quick: 2, full: 3), warmUp: 1, in: report)
     try store.close()
     report.judge(
       target: 10, "branch", table.rows[1].ratio ?? .infinity, atMost: 1, "× a durable point")
-    report.judge(
-      target: 10, "snapshot, first access", table.rows[2].figure.median, atMost: 20, "ms")
+    report.leaveOpen(
+      target: 10, "snapshot, first access: \(decimal(table.rows[2].figure.median, 0)) ms",
+      bound: "≤ 20 ms", because: "lazy restore is not built")
   }
 }

@@ -1,6 +1,7 @@
 // Measures the library: its layers, and as a program would use it.
 //
-//   softpm-bench [heap | types | tracking | store | points | restore | micro | all] …
+//   softpm-bench [heap | types | tracking | store | points | restore | micro | peers | space |
+//                 memory | effort | all] …
 //                [--smoke | --quick] [--json <file>] [--compare <older file>]
 //
 // Contestants run in turn, A B A B; a table gives medians, the middle half of the samples, all of
@@ -51,6 +52,9 @@ struct Invocation {
     ("restore", { try RestoreBenchmark.run($0) }),
     ("micro", { try MicroBenchmark.run($0) }),
     ("peers", { try PeersBenchmark.run($0) }),
+    ("space", { try SpaceBenchmark.run($0) }),
+    ("memory", { try MemoryBenchmark.run($0) }),
+    ("effort", { try EffortBenchmark.run($0) }),
   ]
 
   static func refuse(_ message: String) -> Never {
@@ -61,7 +65,9 @@ struct Invocation {
   func run() throws {
     let before = try older.map { try Compare.load($0) }
     let report = BenchmarkReport(size: size)
-    for (name, run) in Self.known where subcommands.contains(name) {
+    let chosen = Self.known.filter { subcommands.contains($0.name) }
+    for (place, (name, run)) in chosen.enumerated() {
+      report.part = "\(place + 1)/\(chosen.count) \(name): "
       do { try run(report) } catch { throw BenchmarkFailure("\(name): \(error)") }
     }
     report.finish()
@@ -81,6 +87,10 @@ if arguments.first == "heap-contestant" {
   } else {
     serveHeapWorkloads()
   }
+  exit(0)
+}
+if arguments.first == "memory-contestant" {
+  try MemoryBenchmark.serve(Array(arguments.dropFirst()))
   exit(0)
 }
 if arguments.first == "dump-contestant" {

@@ -8,6 +8,9 @@
 /// fork(2).
 int peers_fork(void);
 
+/// malloc_trim(3), which Swift's Glibc leaves out: free pages of malloc go back to the kernel.
+void peers_give_back(void);
+
 /// A pool with an array of `count` items {key, count, name} as its root object's only member.
 typedef struct peers_pool peers_pool;
 
