@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 
-.PHONY: help demo test test-deep build bench bench-quick bench-store docs lint format clean dependencies
+.PHONY: help demo test test-deep build bench bench-quick bench-store figures docs lint format clean dependencies
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,11 +22,15 @@ build: dependencies ## build the library and the tool, optimised
 	@swift build -c release
 	@echo "built: .build/release/softpm and the library Containers"
 
-bench: ## measure everything, and judge it by the targets
-	@scripts/bench.sh all --json Benchmarks/.build/figures.json
+bench: ## measure everything, judge it by the targets, redraw docs/figures
+	@scripts/bench.sh all --json Benchmarks/.build/run.json
+	@scripts/figures.sh Benchmarks/.build/run.json
 
 bench-quick: ## the same at smaller sizes
 	@scripts/bench.sh all --quick
+
+figures: ## draw docs/figures and fill docs/performance.md from the last `make bench`
+	@scripts/figures.sh Benchmarks/.build/run.json
 
 bench-store: ## the store alone, beside the raw disk, SQLite and LMDB
 	@scripts/bench.sh store

@@ -18,7 +18,7 @@ public final class SequentialFloor {
   private let byteCount: Int
 
   public init(_ path: String, byteCount: Int) throws {
-    self.byteCount = max(4 << 20, (byteCount + (4 << 20) - 1) >> 22 << 22)
+    self.byteCount = max(1, (byteCount + (4 << 20) - 1) / (4 << 20)) * (4 << 20)
     descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | softpm_o_direct, 0o600)
     guard descriptor >= 0 else { throw BenchmarkFailure("\(path) cannot be opened directly") }
     try write()

@@ -79,8 +79,8 @@ extension LayerBenchmarks {
 
   /// 16 scattered writes in a cold 4 GiB: what a point costs that has nearly nothing to do.
   static func cold(_ report: BenchmarkReport) throws {
-    let bytes = report.size.pick(smoke: 64 << 20, quick: 4 << 30, full: 4 << 30)
-    let rounds = report.size.pick(smoke: 8, quick: 300, full: 600)
+    let bytes = report.size.pick(smoke: 64 << 20, quick: 1 << 30, full: 4 << 30)
+    let rounds = report.size.pick(smoke: 8, quick: 150, full: 600)
     let variants: [(String, MeasuredMemory.Pages, Int)] = [
       ("small pages", .small, 0), ("huge pages, never gathered", .huge, 0),
       ("huge pages, 16 gathered a point", .huge, 16),
@@ -133,7 +133,8 @@ extension LayerBenchmarks {
         durability: .memory, clock: .processor, rows: rows))
     if gathering > 0, let collect = table.median("collect, last quarter") {
       report.judge(
-        target: 0, "collect 16 scattered writes, cold 4 GiB, last quarter", collect, atMost: 300,
+        target: 0, "collect 16 scattered writes, cold \(sizeText(bytes)), last quarter", collect,
+        atMost: 300,
         "µs")
     }
   }

@@ -61,7 +61,7 @@ extension LayerBenchmarks {
       })
     add("signal tracker", on: signalMemory, after: { try signal.collectAndRearm(into: dirty) })
     let table = try contest.run(
-      rounds: report.size.rounds, warmUp: report.size.warmUp, in: report)
+      rounds: report.size.pick(smoke: 1, quick: 5, full: 9), warmUp: report.size.warmUp, in: report)
     if granule == 4 << 10, let mine = table.median("kernel tracker"),
       let floor = table.median("floor: bare kernel")
     {

@@ -10,7 +10,7 @@ extension LayerBenchmarks {
   /// A million chunks written in random order, between two collections, under the tracker that
   /// splits mappings: far more than a process may have.
   static func scattered(_ report: BenchmarkReport) throws {
-    let chunks = report.size.pick(smoke: 2_000, quick: 150_000, full: 1_000_000)
+    let chunks = report.size.pick(smoke: 2_000, quick: 100_000, full: 1_000_000)
     let granule = 16 << 10
     // One page of each chunk is touched, so that a million chunks take 4 GiB and not 16.
     let memory = try MeasuredMemory(chunks * granule, filled: false)
@@ -37,7 +37,7 @@ extension LayerBenchmarks {
       lap.count("guarded runs at most", Double(collected.guardedRunsMost))
       return UInt64(dirty.byteCount / granule)
     }
-    try contest.run(rounds: report.size.pick(smoke: 1, quick: 2, full: 2), warmUp: 1, in: report)
+    try contest.run(rounds: report.size.pick(smoke: 1, quick: 1, full: 2), warmUp: 1, in: report)
     report.judge(
       target: 11, "\(chunks) scattered chunks, signal: failures and writes missed",
       Double(failures + missed), atMost: 0, "")

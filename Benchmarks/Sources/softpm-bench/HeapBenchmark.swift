@@ -26,7 +26,7 @@ enum HeapBenchmark {
         }
       }
       let table = try contest.run(
-        rounds: report.size.pick(smoke: 2, quick: 15, full: 45), warmUp: 0, in: report)
+        rounds: report.size.pick(smoke: 2, quick: 9, full: 30), warmUp: 0, in: report)
       for (name, _) in programs.dropFirst() {
         guard let row = table.rows.first(where: { $0.name == name }), let ratio = row.ratio,
           row.hash == table.rows[0].hash

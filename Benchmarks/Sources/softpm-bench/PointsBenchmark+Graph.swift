@@ -7,7 +7,7 @@ import SoftPMBenchmarking
 extension PointsBenchmark {
   /// The first point of a graph, and the point after a hundredth of it changed, beside JSON.
   static func wholeGraph(_ report: BenchmarkReport) throws {
-    let count = report.size.pick(smoke: 2_000, quick: 200_000, full: 1_000_000)
+    let count = report.size.pick(smoke: 2_000, quick: 100_000, full: 1_000_000)
     let folder = try ScratchFolder()
     let plain = Graph()
     plain.fill(items: count, blobs: 0)
@@ -66,7 +66,7 @@ extension PointsBenchmark {
       return UInt64(point.statistics.writtenChunks)
     }
     let table = try contest.run(
-      rounds: report.size.pick(smoke: 1, quick: 3, full: 5), warmUp: 1, in: report)
+      rounds: report.size.pick(smoke: 1, quick: 2, full: 3), warmUp: 1, in: report)
     try store.close()
     let (floor, json, first, later) = (
       table.rows[0].figure.median, table.rows[1].figure.median, table.rows[2].figure.median,

@@ -21,6 +21,11 @@ enum PointsBenchmark {
     Double(duration.components.seconds) * 1e9 + Double(duration.components.attoseconds) / 1e9
   }
 
+  /// What the small objects of `opened` take.
+  private static func size(_ report: BenchmarkReport) -> String {
+    report.size.pick(smoke: "200 KiB", quick: "12 MiB", full: "64 MiB")
+  }
+
   /// A container of about 64 MiB, with one version.
   private static func opened(
     _ folder: ScratchFolder, _ report: BenchmarkReport, items: Int? = nil, blobs: Int = 0
@@ -29,7 +34,7 @@ enum PointsBenchmark {
     var attributes = ContainerAttributes()
     attributes.addressSpace = 16 << 30
     let container = try store.container("graph", initial: Graph(), attributes: attributes)
-    let many = items ?? report.size.pick(smoke: 2_000, quick: 500_000, full: 500_000)
+    let many = items ?? report.size.pick(smoke: 2_000, quick: 100_000, full: 500_000)
     container.update { $0.fill(items: many, blobs: blobs) }
     try container.persistAndWait()
     return (store, container)
@@ -40,7 +45,8 @@ enum PointsBenchmark {
     let folder = try ScratchFolder()
     let (store, container) = try opened(folder, report)
     let total = report.size.pick(smoke: 2 << 20, quick: 64 << 20, full: 64 << 20)
-    let contest = Contest("persistAndWait, one dirty chunk of 64 MiB", durability: .durable)
+    let contest = Contest(
+      "persistAndWait, one dirty chunk of \(size(report))", durability: .durable)
     let floor = try DurableFloor(folder.file("floor"), byteCount: total)
     contest.add("floor: O_DIRECT 16 KiB and flush") { lap in
       try lap.time { try floor.write(16 << 10) }
@@ -162,7 +168,9 @@ enum PointsBenchmark {
   private static func scatteredWrites(_ report: BenchmarkReport) throws {
     let folder = try ScratchFolder()
     let (store, container) = try opened(folder, report)
-    let stalled = try stall(report, "16 scattered writes in 64 MiB", copying: 64 << 10, container) {
+    let stalled = try stall(
+      report, "16 scattered writes in \(size(report))", copying: 64 << 10, container
+    ) {
       graph, round in
       for index in 0..<16 {
         let place = (index &* 7_919_017 &+ round &* 104_729) % graph.items.count
@@ -170,7 +178,8 @@ enum PointsBenchmark {
       }
     }
     try store.close()
-    report.judge(target: 3, "stall, 16 scattered writes in 64 MiB", stalled, atMost: 50, "µs")
+    report.judge(
+      target: 3, "stall, 16 scattered writes in \(size(report))", stalled, atMost: 50, "µs")
     guard report.size == .full else { return }
     let large = try ScratchFolder()
     let (largeStore, largeContainer) = try opened(large, report, items: 1_000, blobs: 4096)

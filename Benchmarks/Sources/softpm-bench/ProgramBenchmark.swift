@@ -81,8 +81,8 @@ enum ProgramBenchmark {
   /// Against the same program without containers, by write share and interval.
   static func curve(_ report: BenchmarkReport) throws {
     let count = objects(report)
-    let requests = report.size.pick(smoke: 20_000, quick: 2_000_000, full: 6_000_000)
-    let intervals = report.size.pick(smoke: [100], quick: [100, 1_000], full: [10, 100, 1_000])
+    let requests = report.size.pick(smoke: 20_000, quick: 600_000, full: 4_000_000)
+    let intervals = report.size.pick(smoke: [100], quick: [100], full: [10, 100, 1_000])
     let folder = try ScratchFolder()
     let store = try Store.open(folder.file("program.softpm"))
     let container = try store.container("graph", initial: Graph())
@@ -90,7 +90,7 @@ enum ProgramBenchmark {
     try container.persistAndWait()
     let graph = Graph()
     graph.fill(items: count, blobs: 0)
-    for share in report.size.pick(smoke: [10], quick: [0, 10, 100], full: [0, 1, 10, 50, 100]) {
+    for share in report.size.pick(smoke: [10], quick: [10, 100], full: [0, 1, 10, 50, 100]) {
       let contest = Contest(
         "look-up program, \(count) objects, \(share) % writes", unit: .nanoseconds,
         durability: .durable)
@@ -104,7 +104,7 @@ enum ProgramBenchmark {
         }
       }
       let table = try contest.run(
-        rounds: report.size.pick(smoke: 1, quick: 3, full: 3), warmUp: 1, in: report)
+        rounds: report.size.pick(smoke: 1, quick: 2, full: 3), warmUp: 1, in: report)
       guard share == 10, let row = table.rows.first(where: { $0.name.contains(" 100 ms") }) else {
         continue
       }
@@ -132,7 +132,7 @@ enum ProgramBenchmark {
       // Encoding takes so long that one interval, with the one file at its end, is a lap.
       (try CodablePeer(.json, .durable, folder, count: count), requests / 4),
     ]
-    for share in report.size.pick(smoke: [100], quick: [50, 100], full: [10, 50, 100]) {
+    for share in report.size.pick(smoke: [100], quick: [50, 100], full: [50, 100]) {
       let contest = Contest(
         "look-up program beside peers, \(count) objects, \(share) % writes, kept every 100 ms",
         unit: .nanoseconds, durability: .durable)

@@ -12,7 +12,7 @@ enum SpaceBenchmark {
   private static let versions = 100
 
   static func run(_ report: BenchmarkReport) throws {
-    let objects = report.size.pick(smoke: 2_000, quick: 100_000, full: 500_000)
+    let objects = report.size.pick(smoke: 2_000, quick: 50_000, full: 300_000)
     for isClustered in [true, false] { try hundred(report, objects, isClustered: isClustered) }
   }
 
