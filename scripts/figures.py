@@ -31,7 +31,7 @@ PARTS = {
     "peers-buffered": [" updated, buffered"],
     "peers-memory": [" updated, memory"],
     "peers-restore": [" objects read back"],
-    "restore": ["restore of ", "versions"],
+    "restore": ["restore of ", "versions, "],
     "micro": ["micro: effect of ", "micro: points of several"],
     "parts": ["micro: parts of a durable point"],
     "space": ["100 versions of "],
@@ -299,7 +299,7 @@ def draw(run):
     bars(plt, "program-peers.svg", tables_of(run, "program-peers"), "durable: kept every 100 ms", "ns a request")
     for column in ("durable", "buffered", "memory"):
         bars(plt, f"peers-{column}.svg", tables_of(run, f"peers-{column}"), f"{column}: the same updates", "µs")
-    bars(plt, "restore.svg", [t for t in tables_of(run, "restore") if t["title"] != "versions"],
+    bars(plt, "restore.svg", [t for t in tables_of(run, "restore") if t["durability"] == "memory"],
          "memory only: restoring what is in the page cache", "ms")
     bars(plt, "heap.svg", [t for t in tables_of(run, "heap") if t["unit"] == "ns"],
          "memory only: allocating and freeing", "ns", log=False)

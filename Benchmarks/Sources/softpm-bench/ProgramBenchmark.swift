@@ -42,6 +42,27 @@ enum ProgramBenchmark {
     }
   }
 
+  /// The same, and what any point that copies everything written must do: when reading writes counts
+  /// of references, that is nearly all.
+  private static func copying(
+    _ graph: Graph, _ requests: Int, writes share: Int, _ from: [UInt8],
+    _ to: UnsafeMutableRawBufferPointer, _ lap: Lap
+  ) -> UInt64 {
+    var zipf = Zipf(graph.items.count, exponent: 0.75)
+    var none: [Int] = []
+    return lap.time {
+      var sum: UInt64 = 0
+      var next = ContinuousClock.now + .milliseconds(100)
+      for _ in 0..<requests / 1000 {
+        sum &+= serve(graph, &zipf, writes: share, &none)
+        guard ContinuousClock.now >= next else { continue }
+        from.withUnsafeBytes { to.copyMemory(from: $0) }
+        next = ContinuousClock.now + .milliseconds(100)
+      }
+      return sum
+    }
+  }
+
   /// The program with a container and a point every `interval`.
   private static func contained(
     _ container: Container<Graph>, _ objects: Int, _ requests: Int, writes share: Int,
@@ -69,6 +90,8 @@ enum ProgramBenchmark {
       lap.count("stall ms", cost.stall.microseconds / 1e3)
       lap.count("image ms", cost.imaging.microseconds / 1e3)
       lap.count("write+flush ms", (cost.writing + cost.flushing).microseconds / 1e3)
+      lap.count("members scanned", Double(cost.objectsScanned))
+      lap.count("dirty chunks", Double(cost.dirtyChunks))
       lap.count("MiB written", Double(cost.writtenBytes) / Double(1 << 20))
     }
     return sum
@@ -90,12 +113,20 @@ enum ProgramBenchmark {
     try container.persistAndWait()
     let graph = Graph()
     graph.fill(items: count, blobs: 0)
+    // As many bytes as the objects and their names take, in memory that is there.
+    let from = [UInt8](repeating: 1, count: count * 112)
+    let to = UnsafeMutableRawBufferPointer.allocate(byteCount: from.count, alignment: 4096)
+    to.copyBytes(from: from)
+    defer { to.deallocate() }
     for share in report.size.pick(smoke: [10], quick: [10, 100], full: [0, 1, 10, 50, 100]) {
       let contest = Contest(
         "look-up program, \(count) objects, \(share) % writes", unit: .nanoseconds,
         durability: .durable)
       contest.add("floor: plain heap, nothing kept", operations: requests) { lap in
         plain(graph, requests, writes: share, lap)
+      }
+      contest.add("floor: and its bytes copied every 100 ms", operations: requests) { lap in
+        copying(graph, requests, writes: share, from, to, lap)
       }
       for interval in intervals {
         contest.add("container, a point every \(interval) ms", operations: requests) { lap in
