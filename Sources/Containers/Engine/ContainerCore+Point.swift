@@ -49,7 +49,9 @@ extension ContainerCore {
   ) -> PendingPoint.Outcome {
     do throws(ContainerError) {
       let outcome = try commit(try images(), label: label)
+      let tracking = line.tracking
       endPoint(nil)
+      tracking?.gatherLater()
       return .success(outcome)
     } catch {
       // What was found to have changed is not on its way: the next point looks at everything.
