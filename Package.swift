@@ -120,7 +120,7 @@ let package = Package(
       dependencies: [
         "Containers", "SoftPMTesting", "Worlds", "WorldProgram", "ListProgram", "ZooProgram",
         "GenerationsProgram",
-        "ExitProgram", "GoldenStore", "softpm",
+        "ExitProgram", "GoldenStore", "TrackingProgram", "softpm",
       ]),
     .target(name: "Worlds", path: "Tests/Programs/Worlds"),
     .executableTarget(

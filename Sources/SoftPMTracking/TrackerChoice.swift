@@ -22,6 +22,14 @@ package enum TrackerChoice: Sendable, Equatable {
     }
   }
 
+  /// Why the kernel's tracker cannot be had here; nil where it can.
+  package static var kernelRefusal: String? {
+    switch KernelInterface.probed {
+    case .success: nil
+    case .failure(let unavailable): unavailable.reason
+    }
+  }
+
   /// One line on what `automatic` takes here, and why, for `softpm info`.
   package static var explanation: String {
     switch KernelInterface.probed {

@@ -126,6 +126,12 @@ struct LayoutCompiler {
         wrapped,
         form: NonStrongForm(
           ownership, existential: description, classType: description.superclass))
+    case .extendedExistential:
+      guard let description = wrapped.extendedExistential, description.isClassBound else {
+        return refuse(wrapped, .unknown(wrapped))
+      }
+      return ValueLayout(
+        wrapped, form: NonStrongForm(ownership, existential: description, classType: nil))
     case .classType:
       return ValueLayout(
         wrapped, form: NonStrongForm(ownership, existential: nil, classType: wrapped))

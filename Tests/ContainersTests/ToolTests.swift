@@ -50,8 +50,15 @@ struct ToolTests {
     let lines = Golden.masked(outcome.output)
     #expect(outcome.status == 0 && outcome.errors.isEmpty)
     #expect(lines.first == "store       G")
-    #expect(
-      lines.contains { $0.hasPrefix("driver") } && lines.contains { $0.hasPrefix("tracking") })
+    let drivers = try #require(lines.firstIndex { $0.hasPrefix("drivers     uring   ") })
+    #expect(lines[drivers + 1].hasPrefix("            pmem    "))
+    #expect(lines[drivers + 2].hasPrefix("            posix   "))
+    #expect(lines[drivers + 3].hasPrefix("trackers    kernel  "))
+    #expect(lines[drivers + 4].hasPrefix("            signal  "))
+    let used = lines[drivers...(drivers + 4)].filter {
+      $0.contains("  used;") || $0.contains(" used;")
+    }
+    #expect(used.count == 2, "one driver and one tracker: \(used)")
     let containers = lines.filter { !$0.contains(" kept by version ") }.suffix(6)
     #expect(
       containers == [
@@ -64,6 +71,14 @@ struct ToolTests {
     let described = try #require(json["containers"] as? [[String: Any]])
     #expect(described.map { $0["name"] as? String } == ["notebook", "trial"])
     #expect(described.map { $0["versions"] as? Int } == [3, 2])
+    for (key, names) in [
+      ("drivers", ["uring", "pmem", "posix"]), ("trackers", ["kernel", "signal"]),
+    ] {
+      let mechanisms = try #require(json[key] as? [[String: Any]])
+      #expect(mechanisms.map { $0["name"] as? String } == names)
+      #expect(mechanisms.count { $0["used"] as? Bool == true } == 1)
+      #expect(mechanisms.allSatisfy { $0["available"] is Bool && $0["note"] is String })
+    }
   }
 
   @Test("log lists versions, newest first, with parents and labels; a graph joins branches")

@@ -320,6 +320,25 @@ struct PrintingTests {
     try check(uuid, "UUID(\(uuid.uuidString))")
     try check(URL(string: "http://a/b?c=d")!, "URL(\"http://a/b?c=d\")")
     try check(CGSize(width: 1, height: 2), "CGSize(width: 1.0, height: 2.0)")
-    try check(0..<5, "Range<Int>(lowerBound: 0, upperBound: 5)")
+    for text in [
+      "1.25", "-3", "0", "700000", "123456789012345678901234567890.5", "-0.0001",
+      "0.00000000000000000000000000000000000001", "99999999999999999999999999999999999999",
+    ] {
+      try check(Decimal(string: text)!, text)
+    }
+    try check(Decimal(sign: .plus, exponent: 5, significand: 7), "700000")
+    try check(Decimal(12.50), "12.5")
+    try check(Decimal.nan, "nan")
+  }
+
+  @Test("ranges as Swift has them")
+  func ranges() throws {
+    try check(0..<5, "0..<5")
+    try check(-1...3, "-1...3")
+    try check(1..., "1...")
+    try check(...3, "...3")
+    try check(..<4, "..<4")
+    try check("a"..<"b", "\"a\"..<\"b\"")
+    try check([0..<2: Optional(1.5...2.5)], "[0..<2: 1.5...2.5]")
   }
 }

@@ -84,6 +84,20 @@ extension ContainerCore {
     }
   }
 
+  /// The next point finds the members by a full trace from the root, not by what was written.
+  func traceAtNextPoint() {
+    pointMutex.lock()
+    defer { pointMutex.unlock() }
+    line.membership = nil
+  }
+
+  /// How many members the newest point found.
+  var knownMemberCount: Int {
+    pointMutex.lock()
+    defer { pointMutex.unlock() }
+    return line.memberCount
+  }
+
   /// Fixes the state under the lock: the version before, and what makes the images after it.
   /// `pointMutex` is held from then on.
   private func takeLocked(

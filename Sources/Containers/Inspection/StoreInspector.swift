@@ -80,6 +80,41 @@ public final class StoreInspector {
     withoutScopes { old.reader.types.differences(to: new.reader.types) }
   }
 
+  /// A driver or a tracker, and whether it works here.
+  public struct Mechanism: Sendable {
+    public var name: String
+    public var isAvailable: Bool
+    /// Taken by a program that leaves the choice to the library.
+    public var isChosen: Bool
+    public var note: String
+  }
+
+  /// What could carry a writer's bytes to a store at `path` on this machine.
+  public static func drivers(for path: String) -> [Mechanism] {
+    withoutScopes {
+      DriverReport.all(for: path).map {
+        Mechanism(
+          name: $0.driver.rawValue, isAvailable: $0.isAvailable, isChosen: $0.isChosen,
+          note: $0.note)
+      }
+    }
+  }
+
+  /// The ways to see writes on this machine.
+  public static var trackers: [Mechanism] {
+    withoutScopes {
+      let refusal = TrackerChoice.kernelRefusal
+      return [
+        Mechanism(
+          name: "kernel", isAvailable: refusal == nil, isChosen: refusal == nil,
+          note: refusal ?? "userfaultfd and PAGEMAP_SCAN"),
+        Mechanism(
+          name: "signal", isAvailable: true, isChosen: refusal != nil,
+          note: "page protection and SIGSEGV"),
+      ]
+    }
+  }
+
   /// What the way to see writes is on this machine, and why.
   public static var trackingExplanation: String {
     withoutScopes { TrackerChoice.explanation }

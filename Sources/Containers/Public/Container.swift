@@ -92,6 +92,31 @@ public final class Container<Root>: Sendable {
     return point.version
   }
 
+  /// Finds the container's objects by a full trace from the root, makes a point of what it finds,
+  /// and returns when it is durable.
+  ///
+  /// ```swift
+  /// container.update { $0.clubs.removeAll() }      // members refer to each other in circles
+  /// let report = try container.collectGarbage()
+  /// print("\(report.objectsBefore - report.objects) objects are no longer stored")
+  /// try store.compact()                             // and their space is given back
+  /// ```
+  ///
+  /// Every point leaves out what the root does not reach, circles too, and what only a process that
+  /// died had held was never stored. A point finds that from what was written since the one before;
+  /// this looks at every object, as the first point after opening does. So it finds nothing that
+  /// other points would have missed, and is for whoever wants to be sure. Costs a first point.
+  @discardableResult
+  public func collectGarbage() throws -> GarbageReport {
+    try withoutScopes {
+      let before = core.knownMemberCount
+      core.traceAtNextPoint()
+      let version = try persistAndWait()
+      return GarbageReport(
+        version: version, objectsBefore: before, objects: core.knownMemberCount)
+    }
+  }
+
   // MARK: Versions
 
   /// The versions that are durable, oldest first.

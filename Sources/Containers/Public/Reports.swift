@@ -117,3 +117,12 @@ public struct ContainerStatistics: Sendable {
 
   public init() {}
 }
+
+/// What a full trace of a container found.
+public struct GarbageReport: Sendable {
+  /// The version that holds what it found.
+  public var version: VersionID
+  /// Objects that the point before had found.
+  public var objectsBefore: Int
+  public var objects: Int
+}

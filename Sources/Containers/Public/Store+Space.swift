@@ -91,9 +91,13 @@ extension Store {
   /// back. What lies at the file's end is copied to free places before it, each copy is checked,
   /// and one checkpoint makes it all count: a crash in between leaves the store as it was. Costs
   /// about as much as reading and writing what moves. Points wait until it is done.
+  ///
+  /// The next point of each container that is open here finds its objects by a full trace, as
+  /// `Container.collectGarbage()` does at once.
   public func compact(_ progress: ((StoreProgress) -> Void)? = nil) throws -> CompactReport {
     try withoutScopes {
       try core.requireOpen()
+      for container in core.openContainers { container.traceAtNextPoint() }
       let done = try core.chunks.compact { done, total in
         progress?(StoreProgress(bytesDone: done, bytesTotal: total))
       }

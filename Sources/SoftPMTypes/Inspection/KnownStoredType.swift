@@ -21,10 +21,37 @@ enum KnownStoredType {
       return .leaf(.uuid(uuid(try place.cell.slice(place.offset, 16))))
     case "10Foundation4DataV", "20FoundationEssentials4DataV":
       return .leaf(.data(try reader.data(place, record, depth: depth)))
+    case "10Foundation7DecimalV", "20FoundationEssentials7DecimalV":
+      guard record.size == 20 else { return nil }
+      return .leaf(decimal(try place.cell.slice(place.offset, 20)))
     case "10Foundation3URLV", "20FoundationEssentials3URLV":
       return try url(place, record, reader, depth)
     default: return nil
     }
+  }
+
+  /// Byte 0: the exponent; byte 1: count of words (bits 4–7), sign (bit 3); 4: words of the number.
+  private static func decimal(_ bytes: UnsafeRawBufferPointer) -> StoredLeaf {
+    let exponent = Int(Int8(bitPattern: bytes[0]))
+    let count = min(8, Int(bytes[1] >> 4))
+    let isNegative = bytes[1] & 8 != 0
+    if count == 0 {
+      return isNegative ? .float("nan", isFinite: false) : .float("0", isFinite: true)
+    }
+    var number: UInt128 = 0
+    for index in (0..<count).reversed() {
+      number = number << 16 | UInt128(bytes[4 + 2 * index]) | UInt128(bytes[5 + 2 * index]) << 8
+    }
+    var digits = String(number)
+    if exponent >= 0 {
+      digits += String(repeating: "0", count: number == 0 ? 0 : exponent)
+    } else {
+      digits = String(repeating: "0", count: max(0, 1 - exponent - digits.count)) + digits
+      digits.insert(".", at: digits.index(digits.endIndex, offsetBy: exponent))
+      while digits.hasSuffix("0") { digits.removeLast() }
+      if digits.hasSuffix(".") { digits.removeLast() }
+    }
+    return .float((isNegative ? "-" : "") + digits, isFinite: true)
   }
 
   private static func uuid(_ bytes: UnsafeRawBufferPointer) -> String {

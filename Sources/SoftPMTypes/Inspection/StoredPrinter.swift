@@ -104,6 +104,7 @@ package struct StoredPrinter {
     case .hidden: return .word("…")
     case .opaque(let type): return .word("\(reader.types.shortName(type))(…)")
     case .record(let type, let parts):
+      if let range = try range(type, parts, depth: depth, &state) { return range }
       let name = reader.types.shortName(type)
       let isTuple = name.hasPrefix("(")
       return try fields(parts, open: isTuple ? "(" : "\(name)(", depth, &state, isTuple: isTuple)
@@ -118,6 +119,28 @@ package struct StoredPrinter {
     case .table(let table): return try self.table(table, depth: depth, &state)
     }
   }
+
+  /// `0..<5`, `1...3`, `...3`, as Swift has them; nil for what is no range.
+  private func range(
+    _ type: UInt32, _ parts: [StoredPart], depth: Int, _ state: inout State
+  ) throws(ContainerError) -> Printed? {
+    let name = reader.types.record(type).name
+    guard let start = name.firstIndex(of: "<"), parts.count <= 2,
+      let sign = Self.rangeSigns[String(name[..<start])]
+    else { return nil }
+    func bound(
+      _ name: String, _ state: inout State
+    ) throws(ContainerError) -> String {
+      guard let part = parts.first(where: { $0.name == name }) else { return "" }
+      return try printed(reader.value(at: part.place), depth: depth, &state).flat
+    }
+    return .word(try bound("lowerBound", &state) + sign + bound("upperBound", &state))
+  }
+
+  private static let rangeSigns = [
+    "Swift.Range": "..<", "Swift.ClosedRange": "...", "Swift.PartialRangeFrom": "...",
+    "Swift.PartialRangeThrough": "...", "Swift.PartialRangeUpTo": "..<",
+  ]
 
   private func fields(
     _ parts: [StoredPart], open: String, _ depth: Int, _ state: inout State, isTuple: Bool = false

@@ -28,8 +28,8 @@ enum InfoCommand {
     let used = space.map { ": \(Bytes($0.usedBytes)) used, \(Bytes($0.freeBytes)) free" }
     console.line("size        \(Bytes(fileBytes))\(used ?? ""); format \(Store.formatVersion)")
     if space?.hasReaders == true { console.line("readers     there are some in other processes") }
-    console.line("driver      \(StoreInspector.driverExplanation)")
-    console.line("tracking    \(StoreInspector.trackingExplanation)")
+    list("drivers", StoreInspector.drivers(for: path), console)
+    list("trackers", StoreInspector.trackers, console)
     console.line("containers  \(containers.count)")
     for (container, versions) in newest {
       let labels = versions.count { $0.label != nil }
@@ -47,6 +47,32 @@ enum InfoCommand {
     }
     if space == nil { console.say("--space tells what keeps how much") }
     return .success
+  }
+
+  /// What there is on this machine, the one that a program would get marked.
+  private static func list(
+    _ title: String, _ mechanisms: [StoreInspector.Mechanism], _ console: Console
+  ) {
+    for (index, mechanism) in mechanisms.enumerated() {
+      let state =
+        mechanism.isChosen ? "used" : mechanism.isAvailable ? "available" : "not available"
+      func padded(_ text: String, _ width: Int) -> String {
+        text + String(repeating: " ", count: max(1, width - text.count))
+      }
+      let note = mechanism.note.isEmpty ? "" : "; \(mechanism.note)"
+      console.line(
+        padded(index == 0 ? title : "", 12) + padded(mechanism.name, 8) + state + note)
+    }
+  }
+
+  private static func json(_ mechanisms: [StoreInspector.Mechanism]) -> JSON {
+    .array(
+      mechanisms.map {
+        .object([
+          ("name", .string($0.name)), ("available", .flag($0.isAvailable)),
+          ("used", .flag($0.isChosen)), ("note", .string($0.note)),
+        ])
+      })
   }
 
   /// The versions that take most for themselves, and what keeps them.
@@ -82,7 +108,9 @@ enum InfoCommand {
       ),
       ("format", .number(Store.formatVersion)),
       ("driver", .string(StoreInspector.driverExplanation)),
+      ("drivers", json(StoreInspector.drivers(for: path))),
       ("tracking", .string(StoreInspector.trackingExplanation)),
+      ("trackers", json(StoreInspector.trackers)),
       (
         "containers",
         .array(

@@ -3,6 +3,7 @@
 //   ExitProgram asynchronous    makes points without waiting, and ends normally
 //   ExitProgram count           prints how far it had come
 //   ExitProgram fork            forks, and prints what the child's calls did
+//   ExitProgram crash TRACKING  writes to a container that is tracked so, and dereferences null
 
 import Containers
 
@@ -13,6 +14,27 @@ import Containers
 final class Counter {
   var value = 0
   var history: [String] = []
+}
+
+@inline(never)
+func dereference(_ address: UInt) -> Int {
+  UnsafePointer<Int>(bitPattern: address)?.pointee ?? 0
+}
+
+/// Writes to what was written before, so that a fault was ours; the next one is not.
+func crash(_ tracking: ContainerAttributes.WriteTracking) throws {
+  var attributes = ContainerAttributes()
+  attributes.tracking = tracking
+  let tracked = try Store.default.container(
+    "tracked", initial: Counter(), attributes: attributes)
+  for round in 1...3 {
+    tracked.update { $0.history.append("round \(round) of a program that will crash") }
+    try tracked.persistAndWait()
+  }
+  tracked.update { $0.value = 1 }
+  print(tracked.statistics.tracking)
+  fflush(nil)
+  print(tracked.read { $0.value + dereference(8) })
 }
 
 let container = try Store.default.container("counter", initial: Counter())
@@ -26,6 +48,12 @@ case "asynchronous":
     }
     try container.persist()
   }
+
+case "crash":
+  let choices: [String: ContainerAttributes.WriteTracking] = [
+    "automatic": .automatic, "kernel": .kernel, "signal": .signal,
+  ]
+  try crash(choices[CommandLine.arguments.last ?? ""] ?? .automatic)
 
 case "count":
   print(container.read { "\($0.value) \($0.history.count)" })

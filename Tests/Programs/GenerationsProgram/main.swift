@@ -8,6 +8,10 @@
 //   GenerationsProgram hold COUNT        the same, and hold all those objects to the end
 //   GenerationsProgram graphs COUNT      hold an object that reaches all others of its graph instead
 
+//   GenerationsProgram clean COUNT       keep one version of the graph, and be killed
+//   GenerationsProgram linked COUNT      with so many more objects in circles, and be killed
+//   GenerationsProgram garbage COUNT     the same, unlink them, hold some, and be killed
+
 import Containers
 import Foundation
 
@@ -50,7 +54,51 @@ func usage(holding held: [Item]) -> String {
   return "\(figure("VmRSS")) \(maps.split(separator: "\n").count) \(figure("VmSize")) \(held.count)"
 }
 
+/// Objects that refer to each other in pairs: without the root nothing but themselves keeps them.
+func makeCircles(_ count: Int) -> [Item] {
+  var circles: [Item] = []
+  for number in 0..<count / 2 {
+    let (one, other) = (Item(number), Item(-number))
+    one.links = [other]
+    other.links = [one]
+    circles += [one, other]
+  }
+  return circles
+}
+
+/// Ends this process as a crash would, with objects that nothing but its own variables hold.
+func dieHolding(_ held: [Item]) -> Never {
+  withExtendedLifetime(held) { _ = kill(getpid(), SIGKILL) }
+  fatalError("killed and alive")
+}
+
+func runGarbage(_ mode: String, _ count: Int) throws -> Never {
+  var attributes = ContainerAttributes()
+  attributes.retention = .latest(1)
+  let container = try Store.default.container(
+    "items", initial: makeRoot(), attributes: attributes)
+  guard mode != "clean" else {
+    try container.persistAndWait()
+    dieHolding([])
+  }
+  container.update { $0.items += makeCircles(count) }
+  try container.persistAndWait()
+  guard mode == "garbage" else { dieHolding([]) }
+  let held = container.update { root in
+    let held = Array(root.items.suffix(50))
+    root.items.removeLast(count / 2 * 2)
+    return held
+  }
+  try container.persistAndWait()
+  // Neither these nor what was held was ever reached from the root again.
+  let more = container.update { _ in makeCircles(count) }
+  dieHolding(held + more)
+}
+
 let count = Int(CommandLine.arguments[2]) ?? 0
+if ["clean", "linked", "garbage"].contains(CommandLine.arguments[1]) {
+  try runGarbage(CommandLine.arguments[1], count)
+}
 let store = try Store.default
 var container = try store.container("items", initial: makeRoot())
 // Labelled, so that it is kept while 64 newer versions come and go.

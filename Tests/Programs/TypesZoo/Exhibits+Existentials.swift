@@ -33,7 +33,7 @@ private protocol Keyed<Key, Content>: AnyObject {
 private final class KeyBox<Key: Hashable, Content: Sequence>: Keyed {
   let key: Key
   let content: Content
-  var other: (any Keyed<Key, Content>)?
+  weak var other: (any Keyed<Key, Content>)?
   init(key: Key, content: Content) {
     self.key = key
     self.content = content
@@ -113,8 +113,11 @@ extension Exhibition {
     show([[Box(content: "in Any")]] as [[any Holding<String>]] as Any) {
       ($0 as? [[any Holding<String>]])?[0][0].content == "in Any"
     }
-    show([KeyBox(key: "k", content: [1])] as [any Keyed<String, [Int]>]) {
-      ($0[0] as? KeyBox<String, [Int]>)?.content == [1]
+    let keyed = KeyBox(key: "k", content: [1])
+    keyed.other = keyed
+    show([keyed] as [any Keyed<String, [Int]>]) {
+      let box = $0[0] as? KeyBox<String, [Int]>
+      return box?.content == [1] && box?.other === box
     }
 
     showErrorsAndMetatypes()
