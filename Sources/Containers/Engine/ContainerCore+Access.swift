@@ -31,10 +31,12 @@ extension ContainerCore {
     }
   }
 
-  /// A point that nobody asked for: its error waits for the next call that can throw.
+  /// A point that nobody asked for: its error waits for the next call that can throw. Meanwhile
+  /// points of this kind go on.
   func persistUnasked() {
     do {
-      try beginPoint(label: nil, isAwaited: false).pending.whenMade { [weak self] outcome in
+      let point = try beginPoint(label: nil, isAwaited: false, isAsked: false).pending
+      point.whenMade { [weak self] outcome in
         switch outcome {
         case .failure(let error): self?.remember(untold: error)
         case .success(let outcome):

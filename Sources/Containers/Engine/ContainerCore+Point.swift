@@ -6,7 +6,8 @@ import SoftPMTypes
 /// What `persist` hands out: a version, and how to wait for it.
 struct PointOutcome: Sendable {
   let version: VersionID
-  /// Nil when nothing had changed.
+  /// What makes the version durable; nil where it is so already. When nothing had changed, it is
+  /// the commit of the point that made the version.
   let commit: Commit?
   let statistics: PointStatistics
 }
@@ -23,14 +24,15 @@ extension ContainerCore {
     return PersistencePoint(pending, after: base)
   }
 
+  /// Throws, where the program asked for the point, the error of one before that nobody asked for.
   func beginPoint(
-    label: String?, isAwaited: Bool
+    label: String?, isAwaited: Bool, isAsked: Bool = true
   ) throws(ContainerError) -> (pending: PendingPoint, base: VersionID?) {
     try requireOpen()
     try store.requireWritable()
     lock.requireNotUpdating(for: "persist")
     if let label { try Self.check(label) }
-    let (base, images) = try takeLocked(isLabelled: label != nil)
+    let (base, images) = try takeLocked(isLabelled: label != nil, isAsked: isAsked)
     let pending = PendingPoint(forkGeneration: store.forkGeneration) { [self] in
       finishPoint(images, label: label)
     }
@@ -101,7 +103,7 @@ extension ContainerCore {
   /// Fixes the state under the lock: the version before, and what makes the images after it.
   /// `pointMutex` is held from then on.
   private func takeLocked(
-    isLabelled: Bool
+    isLabelled: Bool, isAsked: Bool
   ) throws(ContainerError) -> (VersionID?, () throws(ContainerError) -> Taken) {
     let clock = ContinuousClock()
     lockForPoint()
@@ -109,7 +111,7 @@ extension ContainerCore {
     let started = clock.now
     do throws(ContainerError) {
       try requireOpen()
-      if let error = takeUntold() { throw error }
+      if isAsked, let error = takeUntold() { throw error }
       try repairLine()
       let makesVersion = isLabelled || line.mustCommit
       guard looksAtChanges else {
@@ -176,8 +178,13 @@ extension ContainerCore {
     if let version = line.version, label == nil, !line.mustCommit, taken.changed.isEmpty,
       taken.removed.isEmpty, line.rebuilt != nil || metadata == line.metadata
     {
-      state.withLock { $0.statistics.pointsUnchanged += 1 }
-      return PointOutcome(version: version, commit: nil, statistics: statistics)
+      // It may be in flight still, or have failed: then that is what becomes of this point too.
+      let (commit, failure) = state.withLock { state in
+        state.statistics.pointsUnchanged += 1
+        return (state.inFlight.last { $0.version == version }, state.lineFailure)
+      }
+      if let failure { throw failure }
+      return PointOutcome(version: version, commit: commit, statistics: statistics)
     }
     let commit = try store.chunks.commit(
       CommitRequest(

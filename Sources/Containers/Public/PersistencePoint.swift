@@ -62,7 +62,8 @@ public struct PersistencePoint: Sendable {
       return PointStatistics()
     }
     var statistics = outcome.statistics
-    guard let commit = outcome.commit else { return statistics }
+    // Where nothing was written the commit is another point's.
+    guard let commit = outcome.commit, statistics.writtenBytes > 0 else { return statistics }
     statistics.flushes = commit.flushes
     let times = commit.writeTimes
     statistics.writing = times.writing
