@@ -119,7 +119,7 @@ let package = Package(
       name: "ContainersTests",
       dependencies: [
         "Containers", "SoftPMTesting", "Worlds", "WorldProgram", "ListProgram", "ZooProgram",
-        "GenerationsProgram",
+        "GenerationsProgram", "ContractProgram", "ForkProgram",
         "ExitProgram", "GoldenStore", "TrackingProgram", "softpm",
       ]),
     .target(name: "Worlds", path: "Tests/Programs/Worlds"),
@@ -138,6 +138,11 @@ let package = Package(
     .executableTarget(
       name: "GenerationsProgram", dependencies: ["Containers"],
       path: "Tests/Programs/GenerationsProgram"),
+    .executableTarget(
+      name: "ContractProgram", dependencies: ["Containers"],
+      path: "Tests/Programs/ContractProgram"),
+    .executableTarget(
+      name: "ForkProgram", dependencies: ["Containers"], path: "Tests/Programs/ForkProgram"),
     .executableTarget(
       name: "ZooProgram", dependencies: ["Containers"], path: "Tests/Programs/ZooProgram"),
   ],
