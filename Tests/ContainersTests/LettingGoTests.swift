@@ -105,8 +105,9 @@ struct LettingGoTests {
     try store.close()
   }
 
-  /// KiB resident, mappings, KiB of addresses and objects held, early and late.
-  private func usage(_ how: String) throws -> (early: [Int], late: [Int]) {
+  /// KiB resident, mappings, KiB of addresses, objects held, generations, KiB of file and of kept
+  /// versions: early, half-way and late.
+  private func usage(_ how: String) throws -> (early: [Int], middle: [Int], late: [Int]) {
     let isDeep = ProcessInfo.processInfo.environment["SOFTPM_TEST_DEEP"] != nil
     let folder = try ScratchFolder()
     let program = try ChildProgram(
@@ -114,15 +115,15 @@ struct LettingGoTests {
     let outcome = try program.run(how, isDeep ? "10000" : "150")
     #expect(outcome.status == 0, "\(outcome.errors)")
     let usage = outcome.lines.map { $0.split(separator: " ").compactMap { Int($0) } }
-    try #require(usage.count == 2 && usage.allSatisfy { $0.count == 4 })
-    return (usage[0], usage[1])
+    try #require(usage.count == 3 && usage.allSatisfy { $0.count == 7 })
+    return (usage[0], usage[1], usage[2])
   }
 
   @Test(
-    "generation after generation, memory, mappings and addresses stay flat",
-    arguments: ["reopen", "switch", "hold"])
+    "generation after generation, memory, mappings and addresses stay flat, and the file small",
+    arguments: ["reopen", "store", "switch", "hold"])
   func generations(_ how: String) throws {
-    let (early, late) = try usage(how)
+    let (early, middle, late) = try usage(how)
     // A graph takes 0.2 MiB: keeping each generation would take 25 MiB more. An object that is held
     // keeps the chunks in which it and what it reaches lie, and their 4 MiB of the arena's
     // addresses with the tables for them; its arena reserved 4 GiB.
@@ -133,12 +134,15 @@ struct LettingGoTests {
     #expect(late[1] - early[1] < 20 + 8 * held, "mappings: \(early[1]), then \(late[1])")
     #expect(
       late[2] - early[2] < (16 + 8 * held) << 10, "KiB of addresses: \(early[2]), then \(late[2])")
+    // From the middle on 64 versions are kept and the labelled one; what was dropped is used again.
+    #expect(late[5] <= middle[5] + middle[5] / 8, "KiB of file: \(middle[5]), then \(late[5])")
+    #expect(late[5] < 900 * late[6] / 65, "KiB of file: \(late[5]), kept \(late[6])")
   }
 
   /// Shows that what the test above looks at would tell.
   @Test("an object that is held keeps all that it reaches, as anybody can measure")
   func graphs() throws {
-    let (early, late) = try usage("graphs")
+    let (early, _, late) = try usage("graphs")
     let held = late[3] - early[3]
     #expect(
       late[0] - early[0] > (8 << 10) + 128 * held, "KiB resident: \(early[0]), then \(late[0])")

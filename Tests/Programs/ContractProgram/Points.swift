@@ -45,6 +45,8 @@ private func usePointStatistics(_ point: PersistencePoint) {
   use("PointStatistics.discovering") { statistics.discovering >= .zero }
   use("PointStatistics.copying") { statistics.copying >= .zero }
   use("PointStatistics.imaging") { statistics.imaging >= .zero }
+  use("PointStatistics.writing") { statistics.writing >= .zero }
+  use("PointStatistics.flushing") { statistics.flushing >= .zero }
   use("PointStatistics.dirtyChunks") { statistics.dirtyChunks > 0 }
   use("PointStatistics.writtenChunks") { statistics.writtenChunks > 0 }
   use("PointStatistics.writtenBytes") { statistics.writtenBytes > 0 }

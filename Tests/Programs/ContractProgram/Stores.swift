@@ -34,6 +34,7 @@ func useStores(_ folder: String) throws {
   useReports(of: store, folder)
   use("Store.formatVersion") { Store.formatVersion > 0 }
   use("Store.driver") { !store.driver.isEmpty }
+  use("Store.medium") { !store.medium.isEmpty }
   use("Store.driverReason") {
     let reason: String = store.driverReason
     return reason.utf8.count >= 0

@@ -1,8 +1,10 @@
-// Opens, changes, persists and closes a container over and over, and prints on the way how much
-// memory (KiB), how many mappings and how much address space (KiB) the process has, and how many
-// objects it holds.
+// Opens, changes, persists and closes a container over and over, and prints three times on the way
+// how much memory (KiB), how many mappings and how much address space (KiB) the process has, how many
+// objects it holds, after how many generations, how large the store's file is, and how much the
+// versions that are kept have written (KiB).
 //
 //   GenerationsProgram reopen COUNT      close and open again each time
+//   GenerationsProgram store COUNT       the same with the whole store
 //   GenerationsProgram switch COUNT      switch to an old version each time; of each tenth graph,
 //                                        hold an object for a while
 //   GenerationsProgram hold COUNT        the same, and hold all those objects to the end
@@ -44,14 +46,20 @@ func makeRoot() -> Root {
   return root
 }
 
-func usage(holding held: [Item]) -> String {
+func usage(
+  after generations: Int, _ container: Container<Root>, holding held: [Item]
+) throws -> String {
   let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
   func figure(_ name: String) -> String {
     status.split(separator: "\n").first { $0.hasPrefix(name) }?
       .split(whereSeparator: { !$0.isNumber }).first.map(String.init) ?? "0"
   }
   let maps = (try? String(contentsOfFile: "/proc/self/maps", encoding: .utf8)) ?? ""
-  return "\(figure("VmRSS")) \(maps.split(separator: "\n").count) \(figure("VmSize")) \(held.count)"
+  let path = ProcessInfo.processInfo.environment["SOFTPM_STORE"] ?? ""
+  let file = try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int ?? 0
+  let kept = try container.versions.reduce(0) { $0 + $1.bytesWritten }
+  return "\(figure("VmRSS")) \(maps.split(separator: "\n").count) \(figure("VmSize")) "
+    + "\(held.count) \(generations) \(file >> 10) \(kept >> 10)"
 }
 
 /// Objects that refer to each other in pairs: without the root nothing but themselves keeps them.
@@ -96,11 +104,9 @@ func runGarbage(_ mode: String, _ count: Int) throws -> Never {
 }
 
 let count = Int(CommandLine.arguments[2]) ?? 0
-if ["clean", "linked", "garbage"].contains(CommandLine.arguments[1]) {
-  try runGarbage(CommandLine.arguments[1], count)
-}
-let store = try Store.default
-var container = try store.container("items", initial: makeRoot())
+let mode = CommandLine.arguments[1]
+if ["clean", "linked", "garbage"].contains(mode) { try runGarbage(mode, count) }
+var container = try Store.default.container("items", initial: makeRoot())
 // Labelled, so that it is kept while 64 newer versions come and go.
 let first = try container.persistAndWait(label: "first")
 var held: [Item] = []
@@ -111,18 +117,25 @@ for round in 0..<count {
     root.items[(round + 7) % 200].links = []
   }
   try container.persistAndWait()
-  if CommandLine.arguments[1] == "reopen" {
+  switch mode {
+  case "reopen":
     try container.close()
-    container = try store.container("items", initial: makeRoot())
-  } else {
+    container = try Store.default.container("items", initial: makeRoot())
+  case "store":
+    try Store.default.close()
+    container = try Store.default.container("items", initial: makeRoot())
+  default:
     let kept = container.root.items[round % 200]
     kept.links = []
     kept.table = [:]
-    if CommandLine.arguments[1] == "graphs" { kept.links = container.root.items }
+    if mode == "graphs" { kept.links = container.root.items }
     if round % 10 == 0 { held.append(kept) }
-    if CommandLine.arguments[1] == "switch", held.count > 20 { held.removeFirst() }
+    if mode == "switch", held.count > 20 { held.removeFirst() }
     try container.switchTo(first)
   }
-  if round == count / 5 || round == count - 1 { print(usage(holding: held)) }
+  if [count / 10, count / 2, count].contains(round + 1) {
+    print(try usage(after: round + 1, container, holding: held))
+    fflush(nil)
+  }
 }
 precondition(container.root.items.count == 200 && held.allSatisfy { $0.number < 200 })
