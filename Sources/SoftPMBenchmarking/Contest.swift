@@ -44,10 +44,24 @@ public final class Lap {
 
   @discardableResult
   public func time<Result>(_ body: () throws -> Result) rethrows -> Result {
+    let faults = Self.pageFaults()
     let start = clock.nanoseconds()
     let result = try body()
     nanoseconds += clock.nanoseconds() - start
+    let more = Self.pageFaults() - faults
+    if more > 0 { count("page faults", more) }
     return result
+  }
+
+  /// Of the whole process, so far: first writes to fresh, frozen or watched pages among them.
+  private static func pageFaults() -> Double {
+    var usage = rusage()
+    #if canImport(Glibc)
+      getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+    #else
+      getrusage(RUSAGE_SELF, &usage)
+    #endif
+    return Double(usage.ru_minflt + usage.ru_majflt)
   }
 
   /// A time that was measured elsewhere: by a child process, or by the library itself.

@@ -49,7 +49,7 @@ enum PeersBenchmark {
     let floor =
       durability == .durable
       ? try DurableFloor(folder.file("floor"), byteCount: 16 << 20) : nil
-    for size in report.size.pick(smoke: [1, 10], quick: [1, 100], full: [1, 100, 1_000, 10_000]) {
+    for size in report.size.pick(smoke: [1, 10], quick: [1, 100], full: [1, 100, 10_000]) {
       let contest = Contest(
         "peers: \(size) of \(count) objects updated, \(durability.rawValue)",
         durability: durability)
@@ -73,7 +73,7 @@ enum PeersBenchmark {
           return keys.reduce(0) { $0 &* 31 &+ UInt64($1) }
         }
       }
-      let (rounds, warmUp) = report.size.pick(smoke: (1, 1), quick: (2, 1), full: (5, 1))
+      let (rounds, warmUp) = report.size.pick(smoke: (1, 1), quick: (2, 1), full: (3, 1))
       first += warmUp
       let table = try contest.run(rounds: rounds, warmUp: warmUp, in: report)
       for round in first - warmUp..<first + rounds {
