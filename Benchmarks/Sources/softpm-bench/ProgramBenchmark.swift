@@ -136,7 +136,9 @@ enum ProgramBenchmark {
       }
       let table = try contest.run(
         rounds: report.size.pick(smoke: 1, quick: 2, full: 3), warmUp: 1, in: report)
-      guard share == 10, let row = table.rows.first(where: { $0.name.contains(" 100 ms") }) else {
+      guard share == 10,
+        let row = table.rows.first(where: { $0.name == "container, a point every 100 ms" })
+      else {
         continue
       }
       report.judge(
