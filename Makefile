@@ -15,8 +15,9 @@ demo: dependencies ## the main job: write a phone book, kill the program, restor
 test: dependencies ## lint, build, and run every test
 	@scripts/test.sh
 
-test-deep: dependencies ## the same tests at their deep sizes
+test-deep: dependencies ## the same tests at their deep sizes, and the fuzzers for ten minutes each
 	@SOFTPM_TEST_DEEP=1 scripts/test.sh
+	@scripts/fuzz.sh 600
 
 build: dependencies ## build the library and the tool, optimised
 	@swift build -c release

@@ -2,11 +2,12 @@
 
 import SoftPMBase
 
-/// How every block of a store is used.
+/// How every block of a store is used: by runs, since a forged store may name more blocks than
+/// there is memory for notes about each.
 private struct BlockMap {
-  /// The same bytes may be reached from many versions, but only as the same thing.
-  private var uses: [UInt64: Use] = [:]
-  private(set) var problem: String?
+  /// By first block. The same run may be reached from many versions, but only as the same thing.
+  private var uses: [UInt64: (count: Int, use: Use)] = [:]
+  private var conflict: String?
 
   enum Use: Equatable {
     case superblock, holder, checkpoint, node, barrier, next, lost, free
@@ -14,22 +15,30 @@ private struct BlockMap {
     case metadata(VersionID)
   }
 
-  var count: Int { uses.count }
-
-  /// Notes a use; true when it is new.
-  @discardableResult
-  mutating func note(_ extent: Extent, _ use: Use) -> Bool {
-    var isNew = false
-    for index in 0..<extent.count {
-      let block = (extent.start + index).rawValue
-      if let known = uses[block] {
-        if known != use { problem = problem ?? "block \(block) is used as \(known) and \(use)" }
-      } else {
-        uses[block] = use
-        isNew = true
+  mutating func note(_ extent: Extent, _ use: Use) {
+    let start = extent.start.rawValue
+    if let known = uses[start] {
+      if known.use != use || known.count != extent.count {
+        conflict = conflict ?? "block \(start) is used as \(known.use) and \(use)"
       }
+    } else {
+      uses[start] = (extent.count, use)
     }
-    return isNew
+  }
+
+  /// What is wrong where there are so many blocks; nil when each is used, and used once.
+  func problem(ofBlocks total: UInt64) -> String? {
+    if let conflict { return conflict }
+    var end: UInt64 = 0
+    var unknown: UInt64 = 0
+    for (start, run) in uses.sorted(by: { $0.key < $1.key }) {
+      if start < end { return "block \(start) is used as \(run.use) and as something else" }
+      unknown += start - end
+      end = start + UInt64(run.count)
+    }
+    if end > total { return "block \(end - 1) is used, and there are \(total)" }
+    unknown += total - end
+    return unknown == 0 ? nil : "\(unknown) of \(total) blocks are neither free nor used"
   }
 }
 
@@ -63,10 +72,7 @@ extension ChunkStore {
           map.note(Extent(start: entry.block, count: blocks), .image(entry.digest))
         }
       }
-      if let problem = map.problem { return problem }
-      let frontier = Int(space.frontier.rawValue)
-      return map.count == frontier
-        ? nil : "\(frontier - map.count) of \(frontier) blocks are neither free nor used"
+      return map.problem(ofBlocks: space.frontier.rawValue)
     }
   }
 

@@ -260,4 +260,51 @@ import Testing
       }
     }
   }
+
+  @Test("a store of a newer format is refused with both numbers, whatever else it holds")
+  func newer() throws {
+    let image = NewStore.image(identity: identity)
+    // The number is where every later format keeps it: at byte 8 of a superblock.
+    for slots in [[0], [1], [0, 1]] {
+      for garbled in [false, true] {
+        var bytes = image
+        for slot in slots {
+          bytes[slot * 4096 + 8] = 7
+          if garbled { for place in 2000..<4096 { bytes[slot * 4096 + place] = 0xEE } }
+          reseal(&bytes, slot)
+        }
+        for readOnly in [false, true] {
+          var options = StoreFileOptions()
+          options.readOnly = readOnly
+          do {
+            _ = try ChunkStore.open(on: MemoryDevice(bytes), options)
+            Issue.record("slots \(slots) were not refused")
+          } catch {
+            #expect(error.code == .newerFormat)
+            #expect(error.message.contains("format 7"), "\(error)")
+            #expect(error.message.contains("format \(Superblock.formatVersion)."), "\(error)")
+          }
+        }
+      }
+    }
+    // A number that its checksum does not vouch for is damage.
+    var bytes = image
+    bytes[8] = 7
+    bytes[3000] = 1
+    bytes[4096 + 8] = 7
+    bytes[4096 + 3000] = 1
+    #expect(code { _ = try ChunkStore.open(on: MemoryDevice(bytes)) } == .corrupt)
+  }
+
+  /// Makes a superblock's checksum right.
+  private func reseal(_ bytes: inout [UInt8], _ slot: Int) {
+    let sum = bytes.withUnsafeBytes {
+      Checksum.xxh3(
+        UnsafeRawBufferPointer(rebasing: $0[slot * 4096 + 24..<slot * 4096 + 4096]),
+        seed: UInt64(slot))
+    }
+    withUnsafeBytes(of: sum.littleEndian) { sum in
+      for place in 0..<8 { bytes[slot * 4096 + 16 + place] = sum[place] }
+    }
+  }
 }
