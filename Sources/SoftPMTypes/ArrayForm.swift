@@ -15,7 +15,7 @@ enum ArrayBits {
 /// otherwise the storage's header tells, because an array upcast from `[Dog]` to `[Animal]` shares
 /// its storage.
 final class ArrayForm: FieldForm {
-  private let element: Metadata
+  let element: Metadata
   private unowned(unsafe) let catalog: TypeCatalog
   private let staticStorage = UInt(bitPattern: softpm_runtime_static_array_storage())
   private let empty = UnsafeRawPointer(softpm_runtime_empty_array()!)
@@ -102,7 +102,7 @@ final class ArrayForm: FieldForm {
 /// The address is stored as its distance from the owner: indices need not begin with the owner's
 /// first element.
 final class ArraySliceForm: FieldForm {
-  private let element: Metadata
+  let element: Metadata
   private unowned(unsafe) let catalog: TypeCatalog
   private let array: ArrayForm
   private let empty = UnsafeRawPointer(softpm_runtime_empty_array()!)

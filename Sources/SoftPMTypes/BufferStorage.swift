@@ -31,7 +31,7 @@ final class BufferStorage {
   let object: ValueLayout
   let element: ValueLayout
   let order: TailOrder
-  private let headerOffset: Int
+  let headerOffset: Int
   let elementsOffset: Int
 
   init(object: ValueLayout, header: Metadata, element: ValueLayout, order: TailOrder) {

@@ -70,6 +70,8 @@ extension MangledName {
 enum DescriptorIndex {
   private struct Contents {
     var descriptors: [String: [TypeDescriptor]] = [:]
+    /// By path without the marks of private contexts; made when first asked for.
+    var written: [String: [TypeDescriptor]] = [:]
     var sectionCount = 0
   }
 
@@ -91,6 +93,20 @@ enum DescriptorIndex {
   /// Each nominal type and protocol of all loaded binaries.
   static func eachDescriptor(_ body: (TypeDescriptor) -> Void) {
     for section in sections() { eachDescriptor(in: section, body) }
+  }
+
+  /// The types that are called so where privacy is not written: `Shop.Item`, private or not.
+  static func descriptors(writtenAs path: String) -> [TypeDescriptor] {
+    _ = descriptors(at: path)
+    return contents.withLock { contents in
+      if contents.written.isEmpty {
+        for (path, descriptors) in contents.descriptors {
+          let written = path.split(separator: ".").filter { $0 != "(private)" }
+          contents.written[written.joined(separator: "."), default: []] += descriptors
+        }
+      }
+      return contents.written[path] ?? []
+    }
   }
 
   private static func sections() -> [UnsafeRawBufferPointer] {

@@ -27,7 +27,7 @@ final class EnumForm: FieldForm {
   let others: [String]
   private unowned(unsafe) let catalog: TypeCatalog
   private let size: Int
-  private let isOptional: Bool
+  let isOptional: Bool
   private let plan: UnsafeBufferPointer<Plan>
 
   init(_ metadata: Metadata, payloads: [Case], others: [String], catalog: TypeCatalog) {

@@ -43,6 +43,16 @@ package struct ExclusionSet: Hashable, Sendable {
     entries.insert(Entry(type: displayName(owner), field: record.name))
   }
 
+  /// The same properties under other names.
+  func renamed(_ name: (String, String) -> (type: String, field: String)) -> ExclusionSet {
+    var result = ExclusionSet()
+    for entry in entries {
+      let new = name(entry.type, entry.field)
+      result.entries.insert(Entry(type: new.type, field: new.field))
+    }
+    return result
+  }
+
   package func encode(into writer: inout ByteWriter) {
     writer.count(entries.count)
     for entry in entries.sorted() {
@@ -109,8 +119,8 @@ enum EmptyValue {
 
 /// A field that is stored as nil, zero or empty and never visited.
 final class ExcludedForm: FieldForm {
-  private let inner: ValueLayout
-  private let empty: EmptyValue
+  let inner: ValueLayout
+  let empty: EmptyValue
 
   private init(_ inner: ValueLayout, _ empty: EmptyValue) {
     self.inner = inner

@@ -12,7 +12,7 @@
 import SoftPMBase
 
 final class ExistentialForm: FieldForm {
-  private let description: ExistentialDescription
+  let description: ExistentialDescription
   private unowned(unsafe) let catalog: TypeCatalog
 
   init(_ description: ExistentialDescription, catalog: TypeCatalog) {

@@ -12,10 +12,10 @@ import SoftPMBase
 final class OwnedMemoryForm: FieldForm {
   let elementType: Metadata
   let countDistance: Int
-  private let capacityDistance: Int?
+  let capacityDistance: Int?
   private unowned(unsafe) let catalog: TypeCatalog
   /// Compiled when first needed: the elements may be of the type that holds the pointer.
-  private lazy var element = catalog.valueLayout(of: elementType)
+  private(set) lazy var element = catalog.valueLayout(of: elementType)
 
   init(
     element: Metadata, countDistance: Int, capacityDistance: Int?, catalog: TypeCatalog
@@ -114,7 +114,7 @@ final class OwnedMemoryForm: FieldForm {
 /// A `Mutex`: a word that is zero when it is free, and the value.
 final class MutexForm: FieldForm {
   static let wordBytes = 4
-  private let value: ValueLayout
+  let value: ValueLayout
   let offset: Int
 
   init(value: ValueLayout, offset: Int) {
@@ -160,7 +160,7 @@ final class MutexForm: FieldForm {
 
 /// An `Atomic` of a number or Bool: the bytes of its value.
 final class AtomicForm: FieldForm {
-  private let value: ValueLayout
+  let value: ValueLayout
 
   init(value: ValueLayout) {
     self.value = value

@@ -140,6 +140,11 @@ struct LayoutCompiler {
   }
 
   /// `$__lazy_storage_$_x` is the property `x`; so is the `_x` of an observable `x`.
+  static func sourceName(_ name: String, in owner: Metadata) -> String {
+    let records = owner.descriptor?.fieldRecords ?? []
+    return sourceName(name, isObservable: records.contains { $0.name == "_$observationRegistrar" })
+  }
+
   private static func sourceName(_ name: String, isObservable: Bool) -> String {
     let lazyPrefix = "$__lazy_storage_$_"
     if name.hasPrefix(lazyPrefix) { return String(name.dropFirst(lazyPrefix.count)) }

@@ -51,6 +51,25 @@ package struct Restorer {
       cells: .known(cell))
   }
 
+  /// Restores images that a migration made: every table is rehashed, and must have no key twice.
+  ///
+  /// `cell` knows all cells; `isUntrusted` checks references as for images that anybody may have made.
+  package init(
+    _ migrated: MigratedGraph, home: ArenaAddress, base: UInt, addressSpace: ByteCount,
+    isUntrusted: Bool
+  ) {
+    let cells: RestoreSession.Cells =
+      isUntrusted
+      ? .known({ home in
+        migrated.objects[home].map { RestoredCell(byteCount: $0, isRaw: false) }
+          ?? migrated.raw[home].map { RestoredCell(byteCount: $0, isRaw: true) }
+      })
+      : .starts({ migrated.objects[$0] != nil || migrated.raw[$0] != nil })
+    session = RestoreSession(
+      types: migrated.types, home: home, base: base, addressSpace: addressSpace, seeds: nil,
+      cells: cells, checksKeys: true)
+  }
+
   /// Brings one member to life: header and all fields. Once per member, in any order.
   ///
   /// `byteCount` is the size of the member's cell.
@@ -78,6 +97,7 @@ final class RestoreSession {
   private let addressSpace: UInt
   private let cells: Cells
   private let rehashesAll: Bool
+  private let checksKeys: Bool
   private var weakReferences: [(slot: UnsafeMutableRawPointer, target: UnsafeRawPointer)] = []
   private var tables: [(storage: UnsafeMutableRawPointer, form: TableStorage)] = []
   private(set) var rehashedTableCount = 0
@@ -109,7 +129,7 @@ final class RestoreSession {
 
   init(
     types: ResolvedTypes, home: ArenaAddress, base: UInt, addressSpace: ByteCount,
-    seeds: StoredSeeds?, cells: Cells
+    seeds: StoredSeeds?, cells: Cells, checksKeys: Bool = false
   ) {
     self.types = types
     self.home = home
@@ -118,6 +138,7 @@ final class RestoreSession {
     self.addressSpace = UInt(addressSpace.rawValue)
     self.cells = cells
     rehashesAll = seeds != .current
+    self.checksKeys = checksKeys
   }
 
   // MARK: Errors
@@ -293,7 +314,10 @@ final class RestoreSession {
       let key = WitnessKey(type: type, proto: proto)
       let known = witnesses[key] ?? RuntimeObjects.witnessTable(of: type, for: proto)
       guard let table = known else {
-        throw damaged("a type that conforms to the protocol", at: place)
+        throw .typeChanged(
+          displayName(type), nil,
+          before: "a type that conforms to \(TypeDescriptor(address: proto).path)",
+          after: "a type that does not")
       }
       witnesses[key] = table
       place.storeBytes(of: table, toByteOffset: index * 8, as: UnsafeRawPointer.self)
@@ -358,7 +382,12 @@ final class RestoreSession {
     }
     weakReferences = []
     for (storage, table) in tables {
-      guard table.rehash(storage, checksKeys: isUntrusted) else {
+      guard table.rehash(storage, checksKeys: isUntrusted || checksKeys) else {
+        if checksKeys {
+          throw .typeChanged(
+            displayName(table.key.metadata), nil, before: "a type of keys that differ",
+            after: "one by which two keys of a dictionary, or members of a set, are equal,")
+        }
         throw damaged("a table of a Hashable type, no key twice", at: storage)
       }
     }

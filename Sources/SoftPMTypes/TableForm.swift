@@ -5,7 +5,7 @@ import SoftPMBase
 final class TableForm: FieldForm {
   private let isDictionary: Bool
   var shape: TypeShape { isDictionary ? .dictionary : .set }
-  private let metadata: Metadata
+  let metadata: Metadata
   private unowned(unsafe) let catalog: TypeCatalog
   private let empty: UnsafeRawPointer
   private let emptyCode: WellKnown

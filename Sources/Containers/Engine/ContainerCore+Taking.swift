@@ -195,7 +195,11 @@ extension ContainerCore {
     }
     var removed = fixed.emptied.filter { line.stored[$0] != nil }
     if fixed.isWhole {
-      removed = line.stored.keys.filter { $0.isOfArena && !imager.imaged.contains($0) }
+      let parts = (line.storedTypes.byteCount + chunkSize.rawValue - 1) / chunkSize.rawValue
+      removed = line.stored.keys.filter {
+        // After a migration the table may be shorter than it was.
+        $0.isOfArena ? !imager.imaged.contains($0) : $0 >= .typeTable(part: parts)
+      }
     }
     if let expected = fixed.expected { check(imager, removed, against: expected) }
     imager.sort()

@@ -36,6 +36,9 @@ final class ContainerCore: @unchecked Sendable {
   /// What points build on. Guarded by `pointMutex`.
   var line: Line
 
+  /// What was migrated when the container was opened. Set before anybody else sees the container.
+  var migration: MigrationReport?
+
   let state: Mutex<State>
   let clock = AutoPersistClock()
 

@@ -20,7 +20,9 @@ struct Restoration {
   private(set) var wasRehashed = false
 
   private let store: ChunkStore
-  private let version: VersionID
+  let version: VersionID
+  /// The stored types turned out to be the program's, and objects were made.
+  private(set) var wasRun = false
   private let chunkSize: Int
   /// Sizes of all members' cells by home address; negative for raw bytes.
   private var members: [ArenaAddress: Int] = [:]
@@ -67,6 +69,7 @@ struct Restoration {
   ) throws(ContainerError) -> AnyObject {
     do {
       let resolved = try types.resolved(in: catalog)
+      wasRun = true
       try loadChunks()
       try swizzle(with: resolved, trusting: trust)
       arena.finishInstalling()
@@ -79,6 +82,9 @@ struct Restoration {
     }
     return Unmanaged<AnyObject>.fromOpaque(pointer).takeRetainedValue()
   }
+
+  /// Lets go of the arena before anything was loaded into it.
+  func abandon() { arena.close() }
 
   /// After an error: frees every cell that was placed, so that the range returns. No object lives
   /// in them yet, so nothing is released.

@@ -122,7 +122,8 @@ extension StoreCore {
       name: stored.name, number: stored.number, store: self, rootType: Root.self,
       attributes: restored.attributes, arena: restored.arena, rootBox: restored.rootBox,
       line: restored.line)
-    core.line.mustCommit = !isNewest
+    core.line.mustCommit = !isNewest || restored.migration != nil
+    core.migration = restored.migration
     core.state.withLock { state in
       state.statistics.objectCount = restored.line.memberCount
       state.statistics.isAtHome = restored.arena.isAtHome
@@ -132,42 +133,6 @@ extension StoreCore {
     register(core)
     if !isReadOnly { core.clock.follow(restored.attributes.autoPersist, of: core) }
     return core
-  }
-}
-
-/// A version brought back, and its root's type compared.
-struct Restored {
-  let arena: Arena
-  let rootBox: AnyObject
-  let line: ContainerCore.Line
-  let attributes: ContainerAttributes
-  let wasRehashed: Bool
-
-  init<Root>(
-    _ version: VersionID, as root: Root.Type, from store: StoreCore, chunkSize: ByteCount,
-    name: String
-  ) throws(ContainerError) {
-    let chunks = store.chunks
-    ShapeIndex.noteRoot(Root.self)
-    var restoration = try Restoration(of: version, from: chunks, chunkSize: chunkSize)
-    var line = ContainerCore.Line(exclusions: restoration.metadata.exclusions)
-    let box = try restoration.run(in: line.catalog, trusting: store.trust)
-    guard box is RootBox<Root> else {
-      let found = restoration.rootName(of: box)
-      LettingGo(catalog: line.catalog, arena: restoration.arena).run(from: box)
-      throw ContainerCore.rootDiffers(name, stored: found, asked: Root.self)
-    }
-    line.version = version
-    line.stored = restoration.digests
-    line.metadata = try chunks.metadata(of: version)
-    line.types = restoration.types
-    line.storedTypes = (restoration.types.count, restoration.metadata.typeTableBytes)
-    line.memberCount = restoration.memberCount
-    self.line = line
-    arena = restoration.arena
-    rootBox = box
-    attributes = restoration.metadata.attributes
-    wasRehashed = restoration.wasRehashed
   }
 }
 

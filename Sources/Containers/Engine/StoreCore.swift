@@ -14,6 +14,7 @@ final class StoreCore: @unchecked Sendable {
   let path: String?
   let isReadOnly: Bool
   let trust: StoreOptions.Trust
+  let migrations: Migrations
   let ordinal: UInt64
   let forkGeneration: Int
 
@@ -31,10 +32,11 @@ final class StoreCore: @unchecked Sendable {
 
   init(
     _ chunks: ChunkStore, path: String?, isReadOnly: Bool = false,
-    trust: StoreOptions.Trust = .sameUser
+    trust: StoreOptions.Trust = .sameUser, migrations: Migrations = Migrations()
   ) {
     self.chunks = chunks
     self.trust = trust
+    self.migrations = migrations
     self.path = path
     self.isReadOnly = isReadOnly
     ordinal = Self.lastOrdinal.wrappingAdd(1, ordering: .relaxed).newValue

@@ -25,7 +25,7 @@ final class VersionReader: StoredMemory {
   private let pin: VersionPin
   private var loaded: [ChunkIndex: Loaded] = [:]
   private var loadedBytes = 0
-  private static let cacheBytes = 256 << 20
+  var cacheBytes = 256 << 20
 
   /// A slab's image, or that of a whole run.
   struct Loaded {
@@ -151,7 +151,7 @@ final class VersionReader: StoredMemory {
   }
 
   private func keep(_ new: Loaded, at chunk: ChunkIndex) -> Loaded {
-    if loadedBytes > Self.cacheBytes {
+    if loadedBytes > cacheBytes {
       loaded = [:]
       loadedBytes = 0
     }

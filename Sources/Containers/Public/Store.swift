@@ -35,6 +35,15 @@ public final class Store: Sendable {
 
   private static let defaultStore = Mutex<Store?>(nil)
 
+  private static let storedDefaultOptions = Mutex<StoreOptions>(StoreOptions())
+
+  /// How `Store.default` is opened: to be set before it is first asked for, by a program that
+  /// registers migrations, for instance.
+  public static var defaultOptions: StoreOptions {
+    get { storedDefaultOptions.withLock { $0 } }
+    set { storedDefaultOptions.withLock { $0 = newValue } }
+  }
+
   /// The store named by the environment variable `SOFTPM_STORE`, else `softpm.store` in the
   /// working directory. The same instance each time, until it is closed.
   public static var `default`: Store {
@@ -42,7 +51,8 @@ public final class Store: Sendable {
       try withoutScopes {
         try defaultStore.withLock { store in
           if let store, !store.core.isClosed { return store }
-          let opened = try open(Environment.value(of: "SOFTPM_STORE") ?? "softpm.store")
+          let opened = try open(
+            Environment.value(of: "SOFTPM_STORE") ?? "softpm.store", defaultOptions)
           store = opened
           return opened
         }
@@ -58,7 +68,9 @@ public final class Store: Sendable {
     try withoutScopes {
       let chunks = try ChunkStore.open(path, StoreFileOptions(options))
       return Store(
-        StoreCore(chunks, path: path, isReadOnly: options.readOnly, trust: options.trust))
+        StoreCore(
+          chunks, path: path, isReadOnly: options.readOnly, trust: options.trust,
+          migrations: options.migrations))
     }
   }
 

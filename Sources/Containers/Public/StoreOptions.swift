@@ -1,3 +1,5 @@
+import SoftPMTypes
+
 /// How a store is opened.
 public struct StoreOptions: Sendable {
   /// What carries the bytes to the medium.
@@ -28,6 +30,8 @@ public struct StoreOptions: Sendable {
   public var trust: Trust = .sameUser
   /// How long to wait for another process to let go of the store.
   public var lockTimeout: Duration = .zero
+  /// What the program's types were called and looked like in earlier programs.
+  public var migrations = Migrations()
 
   public init() {}
 }

@@ -42,7 +42,7 @@ package struct StoredReader {
     parts(types.record(object.type), in: object.cell, at: 0)
   }
 
-  private func parts(_ record: TypeRecord, in cell: StoredCell, at offset: Int) -> [StoredPart] {
+  func parts(_ record: TypeRecord, in cell: StoredCell, at offset: Int) -> [StoredPart] {
     record.fields.compactMap { field in
       var place = StoredPlace(cell, offset + Int(field.offset), field.type, field.ownership)
       var name = field.name
@@ -192,34 +192,19 @@ package struct StoredReader {
   private func enumeration(
     _ place: StoredPlace, _ record: TypeRecord, depth: Int
   ) throws(ContainerError) -> StoredValue {
-    let bytes = try place.cell.slice(place.offset, Int(record.size))
     let isOptional = record.isOptional
-    for current in record.cases where current.type == nil && current.isEmptyCase(of: bytes) {
-      return isOptional ? .none : .leaf(.simpleCase(current.name))
+    let (current, payload) = try currentCase(at: place, record)
+    guard let payload else { return isOptional ? .none : .leaf(.simpleCase(current.name)) }
+    if payload.isBoxed {
+      return .payload(
+        type: place.type, name: current.name, place: try boxContent(payload.place))
     }
-    for current in record.cases where current.isPayloadCase(of: bytes) {
-      guard let type = current.type else { continue }
-      let payload = projected(place, bytes, current)
-      if current.isIndirect {
-        let word = try payload.cell.integer(payload.offset, as: UInt64.self)
-        let box = try object(at: ArenaAddress(word))
-        let boxRecord = types.record(box.type)
-        guard boxRecord.kind == .box, let field = boxRecord.fields.first else {
-          throw place.cell.damaged("a box of an indirect case", at: place.offset)
-        }
-        return .payload(
-          type: place.type, name: current.name,
-          place: StoredPlace(box.cell, Int(field.offset), field.type))
-      }
-      let inner = StoredPlace(payload.cell, payload.offset, type)
-      if isOptional { return try value(at: inner, depth: depth + 1) }
-      return .payload(type: place.type, name: current.name, place: inner)
-    }
-    throw place.cell.damaged("a case of \(TypeName.short(record.name))", at: place.offset)
+    if isOptional { return try value(at: payload.place, depth: depth + 1) }
+    return .payload(type: place.type, name: current.name, place: payload.place)
   }
 
   /// The payload's own bits; in place where the case takes none of them.
-  private func projected(
+  func projected(
     _ place: StoredPlace, _ bytes: UnsafeRawBufferPointer, _ current: TypeRecord.Case
   ) -> StoredPlace {
     let payloadSize = current.isIndirect ? 8 : current.type.map { types.record($0).size } ?? 0
@@ -244,12 +229,12 @@ extension TypeRecord {
 }
 
 extension TypeRecord.Case {
-  fileprivate func isPayloadCase(of bytes: UnsafeRawBufferPointer) -> Bool {
+  func isPayloadCase(of bytes: UnsafeRawBufferPointer) -> Bool {
     type != nil && bits.allSatisfy { bytes[Int($0.offset)] & $0.mask == $0.value }
   }
 
   /// All bytes that are not listed are zero.
-  fileprivate func isEmptyCase(of bytes: UnsafeRawBufferPointer) -> Bool {
+  func isEmptyCase(of bytes: UnsafeRawBufferPointer) -> Bool {
     var next = 0
     for (offset, byte) in bytes.enumerated() {
       if next < bits.count, Int(bits[next].offset) == offset {
