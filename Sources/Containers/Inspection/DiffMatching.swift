@@ -9,11 +9,12 @@ struct TableMatch {
   private(set) var removed: [Entry] = []
   private(set) var added: [Entry] = []
 
+  /// - Parameter commonTypes: types from 0 on that both number alike; bytes of others say nothing.
   /// - Parameter mayDiffer: whether the member at a home may have changed; text that did not
   ///   need not be read to be known as equal.
   init(
     _ table: StoredTable, _ left: StoredReader, _ other: StoredTable, _ right: StoredReader,
-    mayDiffer: (ArenaAddress) -> Bool
+    commonTypes: Int, mayDiffer: (ArenaAddress) -> Bool
   ) throws(ContainerError) {
     // Keys that stayed in their bucket have equal bytes at an equal place; that is nearly all of
     // them where one entry changed, and spares reading the text of every key.
@@ -22,6 +23,7 @@ struct TableMatch {
     var unmatched: [Entry] = []
     for entry in table.entries {
       if let counterpart = byOffset[entry.key.offset],
+        entry.key.type == counterpart.key.type, entry.key.type < commonTypes,
         try Self.isPlainlyEqual(entry.key, left, counterpart.key, right, mayDiffer)
       {
         pairs.append((entry, counterpart))
@@ -49,8 +51,7 @@ struct TableMatch {
     _ key: StoredPlace, _ left: StoredReader, _ other: StoredPlace, _ right: StoredReader,
     _ mayDiffer: (ArenaAddress) -> Bool
   ) throws(ContainerError) -> Bool {
-    guard left.types.isSame(key.type, in: right.types, other.type),
-      try left.bytes(at: key).elementsEqual(try right.bytes(at: other))
+    guard try left.bytes(at: key).elementsEqual(try right.bytes(at: other))
     else { return false }
     if let slot = try left.slot(at: key) { return !mayDiffer(slot.target) }
     return left.holdsNoReference(key.type)

@@ -14,7 +14,8 @@ extension StoreCore {
 
   func reader(of version: VersionID) throws(ContainerError) -> VersionReader {
     let owner = try owner(of: version)
-    return try VersionReader(of: version, from: chunks, chunkSize: owner.chunkSize)
+    return try VersionReader(
+      of: version, from: chunks, chunkSize: owner.chunkSize, migrations: migrations)
   }
 
   func diff(_ a: VersionID, _ b: VersionID) throws(ContainerError) -> [ContainerChange] {

@@ -22,6 +22,8 @@ struct VersionDiff {
   let left: StoredReader
   let right: StoredReader
   let changed: ChangedMembers
+  /// How many types both versions number alike, with the same description.
+  private let commonTypes: Int
   /// Members that differ and have not been met yet.
   private var wanted: Set<ArenaAddress>
   private var urgent: [Work] = []
@@ -58,6 +60,7 @@ struct VersionDiff {
     right = new.reader
     new.twin = old
     changed = try ChangedMembers(old, new)
+    commonTypes = old.types.commonCount(with: new.types)
     wanted = changed.inBoth
     // Each value is compared about once. Arrays that share their storage in many places are
     // compared in each; a forged graph of such arrays would take for ever.
@@ -97,7 +100,7 @@ struct VersionDiff {
       }
     case .removed(let object, let path):
       try left.eachPart(of: object) { step, place throws(ContainerError) in
-        try self.describe(place, path.appending(step), self.left, isNew: false, isPart: true)
+        try self.describe(place, path.appending(step, ofOld: true), self.left, isNew: false, isPart: true)
       }
     }
   }
@@ -212,18 +215,20 @@ struct VersionDiff {
   private mutating func compare(
     _ table: StoredTable, _ other: StoredTable, _ path: StoredPath
   ) throws(ContainerError) {
-    let match = try TableMatch(table, left, other, right) { changed.mayDiffer($0) }
+    let match = try TableMatch(
+      table, left, other, right, commonTypes: commonTypes
+    ) { changed.mayDiffer($0) }
     for (entry, counterpart) in match.pairs {
       if let value = entry.value, let otherValue = counterpart.value {
-        try compare(entry.key, counterpart.key, path.appending(.keyItself(entry.key)))
+        try compare(entry.key, counterpart.key, path.appending(.keyItself(entry.key), ofOld: true))
         try compare(value, otherValue, path.appending(.key(counterpart.key)))
       } else {
-        try compare(entry.key, counterpart.key, path.appending(.member(entry.key)))
+        try compare(entry.key, counterpart.key, path.appending(.member(counterpart.key)))
       }
     }
     for entry in match.removed {
       let step = entry.value == nil ? StoredStep.member(entry.key) : .key(entry.key)
-      try remove(entry.value ?? entry.key, path.appending(step))
+      try remove(entry.value ?? entry.key, path.appending(step, ofOld: true))
     }
     for entry in match.added {
       let step = entry.value == nil ? StoredStep.member(entry.key) : .key(entry.key)
@@ -345,7 +350,8 @@ struct VersionDiff {
     try reader.eachPart(of: value) { step, part throws(ContainerError) in
       if case .keyItself = step { return }
       isEmpty = false
-      try self.describe(part, path.appending(step), reader, isNew: isNew, isPart: true)
+      try self.describe(
+        part, path.appending(step, ofOld: !isNew), reader, isNew: isNew, isPart: true)
     }
     // What holds no leaf is one itself, unless it belongs to something larger.
     if isEmpty, !isPart { note(path, try reader.line(at: place), isNew) }
@@ -387,8 +393,7 @@ struct VersionDiff {
   }
 
   private mutating func change(_ path: StoredPath, before: String?, after: String?) {
-    let reader = after == nil ? left : right
-    let text = (try? path.text(reader)) ?? "root"
+    let text = (try? path.text(right, old: left)) ?? "root"
     changes.append(ContainerChange(path: text, before: before, after: after))
   }
 }

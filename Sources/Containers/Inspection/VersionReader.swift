@@ -36,7 +36,8 @@ final class VersionReader: StoredMemory {
   }
 
   init(
-    of version: VersionID, from store: ChunkStore, chunkSize: ByteCount
+    of version: VersionID, from store: ChunkStore, chunkSize: ByteCount,
+    migrations: Migrations = Migrations()
   ) throws(ContainerError) {
     self.store = store
     self.version = version
@@ -50,7 +51,8 @@ final class VersionReader: StoredMemory {
     types = try StoredTypes(
       decoding: try Self.typeTable(
         of: version, from: store, byteCount: metadata.typeTableBytes,
-        chunkSize: chunkSize.rawValue))
+        chunkSize: chunkSize.rawValue)
+    ).renamed(by: migrations)
   }
 
   private static func typeTable(

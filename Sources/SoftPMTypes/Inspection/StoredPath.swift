@@ -23,29 +23,37 @@ package enum StoredStep: Sendable {
 package final class StoredPath: Sendable {
   private let parent: StoredPath?
   private let step: StoredStep
+  /// Where two versions are compared: a key in it is the older one's.
+  private let isOfOld: Bool
 
-  private init(_ parent: StoredPath?, _ step: StoredStep) {
+  private init(_ parent: StoredPath?, _ step: StoredStep, isOfOld: Bool) {
     self.parent = parent
     self.step = step
+    self.isOfOld = isOfOld
   }
 
-  package static let root = StoredPath(nil, .transparent)
+  package static let root = StoredPath(nil, .transparent, isOfOld: false)
 
-  package func appending(_ step: StoredStep) -> StoredPath {
+  package func appending(_ step: StoredStep, ofOld isOfOld: Bool = false) -> StoredPath {
     if case .transparent = step { return self }
-    return StoredPath(self, step)
+    return StoredPath(self, step, isOfOld: isOfOld)
   }
 
-  /// The text; keys are read by the reader that they came from.
-  package func text(_ reader: StoredReader) throws(ContainerError) -> String {
-    var steps: [StoredStep] = []
+  /// The text; keys are read by the reader that they came from, as types are numbered otherwise in
+  /// another version.
+  package func text(
+    _ reader: StoredReader, old: StoredReader? = nil
+  ) throws(ContainerError) -> String {
+    var steps: [StoredPath] = []
     var current: StoredPath? = self
     while let path = current {
-      steps.append(path.step)
+      steps.append(path)
       current = path.parent
     }
     var text = "root"
-    for step in steps.reversed() { text += try reader.text(of: step) }
+    for path in steps.reversed() {
+      text += try (path.isOfOld ? old ?? reader : reader).text(of: path.step)
+    }
     return text
   }
 }

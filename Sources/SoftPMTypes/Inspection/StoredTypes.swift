@@ -11,6 +11,8 @@ package struct StoredTypes: Sendable {
   let records: [TypeRecord]
   /// How many leading types two tables have in common, for `commonCount`.
   private let encodings: [[UInt8]]
+  /// Names with registered renames applied; empty where there are none.
+  private var currentNames: [String] = []
 
   package var count: Int { records.count }
 
@@ -109,11 +111,24 @@ package struct StoredTypes: Sendable {
     zip(encodings, other.encodings).prefix { $0 == $1 }.count
   }
 
-  /// Types as they must be the same in two tables for values of them to be compared.
+  /// Types as they must be the same in two tables for values of them to be compared: by what they
+  /// are called, whatever they consist of.
   package func isSame(_ index: UInt32, in other: StoredTypes, _ otherIndex: UInt32) -> Bool {
     let left = records[Int(index)]
     let right = other.records[Int(otherIndex)]
-    return left.kind == right.kind && left.identity == right.identity && left.name == right.name
+    return left.kind == right.kind && currentName(index) == other.currentName(otherIndex)
+  }
+
+  private func currentName(_ index: UInt32) -> String {
+    currentNames.isEmpty ? records[Int(index)].name : currentNames[Int(index)]
+  }
+
+  /// The same types, to be compared by the names that they have now.
+  package func renamed(by migrations: Migrations) -> StoredTypes {
+    guard !migrations.renames.types.isEmpty else { return self }
+    var types = self
+    types.currentNames = records.map { migrations.renames.current($0.name) }
+    return types
   }
 }
 

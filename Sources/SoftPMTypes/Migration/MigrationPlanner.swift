@@ -260,6 +260,8 @@ final class MigrationPlanner {
       if change.outcome == .refused {
         change.outcome = .migrated
         change.how = "registered closure"
+      } else if change.before == "not there" || change.after == "removed" {
+        change.how += ", or as a closure says"
       }
       return change
     }
