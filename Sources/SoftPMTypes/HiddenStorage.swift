@@ -28,8 +28,8 @@ import Synchronization
 /// ```
 ///
 /// A description is declared with the type, so it is there whenever the type is: nothing has to
-/// be registered before a store is opened. A store whose types were described otherwise, or are
-/// no longer described, is refused with `.typeChanged` and left untouched.
+/// be registered before a store is opened. Where a store's types were described otherwise, contents
+/// are migrated if they can be; else it is refused with `.typeChanged` and left untouched.
 ///
 /// The library believes what is declared here, as Swift believes `UnsafeMutablePointer`: a
 /// description that does not say the truth breaks memory safety.

@@ -13,9 +13,13 @@ struct CompiledProgram {
   static let package = URL(filePath: #filePath)
     .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
-  init(_ folders: String..., flags: [String]) {
+  init(folders: [String], flags: [String]) {
     self.folders = folders
     self.flags = flags
+  }
+
+  init(_ folders: String..., flags: [String]) {
+    self.init(folders: folders, flags: flags)
   }
 
   static func sources(in folder: String) throws -> [URL] {
@@ -48,7 +52,9 @@ struct CompiledProgram {
     var words: [String] = []
     for folder in try FileManager.default.contentsOfDirectory(atPath: built.path())
     where folder.hasPrefix("CSoftPM") && folder.hasSuffix(".build") {
-      words += ["-Xcc", "-fmodule-map-file=" + built.appending(path: folder).path() + "/module.modulemap"]
+      words += [
+        "-Xcc", "-fmodule-map-file=" + built.appending(path: folder).path() + "/module.modulemap",
+      ]
     }
     let sources = Self.package.appending(path: "Sources")
     for folder in try FileManager.default.contentsOfDirectory(atPath: sources.path())

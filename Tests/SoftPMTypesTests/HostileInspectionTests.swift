@@ -169,7 +169,7 @@ struct HostileInspectionTests {
 }
 
 /// SplitMix64: the same numbers in every run.
-private struct Numbers {
+struct Numbers {
   private var state: UInt64
 
   init(seed: UInt64) { state = seed }

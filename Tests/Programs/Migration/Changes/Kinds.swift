@@ -207,7 +207,66 @@ import Observation
     "conformance dropped", [any Fruit](), says: "Shop.Apple", "conforms to Shop.Fruit")
 #endif
 
+#if BEFORE
+  final class Release {
+    var text = "1.2.3"
+    var notes = "notes that are not inline"
+  }
+  func releases() -> [Release] {
+    let release = Release()
+    return [release, release]
+  }
+  let released = Change.before("class built anew by a closure", releases())
+#else
+  class Release {
+    let parts: [Int]
+    let notes: String
+    init(_ parts: [Int], _ notes: String) {
+      self.parts = parts
+      self.notes = notes
+    }
+  }
+  let released = Change.after(
+    "class built anew by a closure", [Release](),
+    {
+      $0.build(Release.self) { old in
+        let parts = (old["text"].string ?? "").split(separator: ".").compactMap { Int($0) }
+        return Release(parts, "\(old["notes"]), as they were")
+      }
+    },
+    isRight: {
+      $0[0].parts == [1, 2, 3] && same($0[0], $0[1])
+        && $0[0].notes == "notes that are not inline, as they were"
+    })
+#endif
+
+#if BEFORE
+  class Upper {
+    private var id = 1
+    var upper: Int { id }
+  }
+  final class Lower: Upper {
+    private var id = 2
+    private var size: Int32 = 3
+    var lower: Int { id + Int(size) }
+  }
+  let homonyms = Change.before("class and superclass with a property of one name", Lower())
+#else
+  class Upper {
+    private var id = 0
+    var upper: Int { id }
+  }
+  final class Lower: Upper {
+    private var size = 0
+    private var id = 0
+    var lower: Int { id + size }
+  }
+  let homonyms = Change.after("class and superclass with a property of one name", Lower()) {
+    $0.upper == 1 && $0.lower == 5
+  }
+#endif
+
 let kinds = [
   hidden, shown, vaults, crates, carts, dogs, derived, points, spots, accounts, ledgers, counters,
-  models, fruits,
+  models, fruits, released, homonyms,
 ]

@@ -49,13 +49,16 @@ func note(_ store: Store) throws -> String {
   let notes = try store.container("notes", initial: [Note]())
   notes.update { $0.append(Note("from 2", lines: 2)) }
   try notes.persistAndWait()
-  return notes.read { $0.map { "\($0.text) \($0.lines) \($0.author ?? "-")" }.joined(separator: "; ") }
+  return notes.read {
+    $0.map { "\($0.text) \($0.lines) \($0.author ?? "-")" }.joined(separator: "; ")
+  }
 }
 
 func show(_ shop: Shop) -> String {
   let customers = shop.customers.sorted { $0.key < $1.key }.map { key, person in
     let friend = person.friend?.name ?? "nobody"
-    return "\(key): \(person.name), \(person.visits) visits, friend \(friend), \(person.email ?? "-")"
+    return
+      "\(key): \(person.name), \(person.visits) visits, friend \(friend), \(person.email ?? "-")"
   }
   let orders = shop.orders.map { order in
     let isKnown = shop.customers.values.contains { $0 === order.customer }

@@ -14,7 +14,11 @@ final class Member: Account {
   var email: String?
 }
 
-enum Status { case open, paid(at: Int), cancelled, draft }
+enum Status {
+  case open
+  case paid(at: Int)
+  case cancelled, draft
+}
 
 struct Article {
   var name: String
@@ -51,13 +55,16 @@ func note(_ store: Store) throws -> String {
   let notes = try store.container("notes", initial: [Note]())
   notes.update { $0.append(Note("from 3", lines: 3)) }
   try notes.persistAndWait()
-  return notes.read { $0.map { "\($0.text) \($0.lines) \($0.author ?? "-") \($0.isDone)" }.joined(separator: "; ") }
+  return notes.read {
+    $0.map { "\($0.text) \($0.lines) \($0.author ?? "-") \($0.isDone)" }.joined(separator: "; ")
+  }
 }
 
 func show(_ shop: Shop) -> String {
   let customers = shop.customers.sorted { $0.key < $1.key }.map { key, member in
     let friends = member.friends.map(\.initials)
-    return "\(key): \(member.name) (\(member.initials)), \(member.visits) visits, friends \(friends)"
+    return
+      "\(key): \(member.name) (\(member.initials)), \(member.visits) visits, friends \(friends)"
       + ", \(member.email ?? "-")"
   }
   let orders = shop.orders.map { order in
