@@ -100,7 +100,8 @@ struct VersionDiff {
       }
     case .removed(let object, let path):
       try left.eachPart(of: object) { step, place throws(ContainerError) in
-        try self.describe(place, path.appending(step, ofOld: true), self.left, isNew: false, isPart: true)
+        try self.describe(
+          place, path.appending(step, ofOld: true), self.left, isNew: false, isPart: true)
       }
     }
   }

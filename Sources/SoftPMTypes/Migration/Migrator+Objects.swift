@@ -126,6 +126,12 @@ extension Migrator {
     guard array.count > 0 else { return }
     let part = Part(type: "[\(displayName(element.metadata))]", name: "element")
     let plan = try planner.plan(array[0].type, as: element, part)
+    // Numbers that stayed as they were, in one go.
+    if case .bytes(let count) = plan, count == array.stride, count == element.stride {
+      let bytes = try array[0].cell.slice(array[0].offset, array.count * count)
+      UnsafeMutableRawBufferPointer(start: first, count: bytes.count).copyMemory(from: bytes)
+      return
+    }
     for index in 0..<array.count {
       let place = array[index]
       try convert(plan, place.cell, at: place.offset, to: first + index * element.stride, part)
