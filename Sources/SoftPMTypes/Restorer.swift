@@ -104,7 +104,10 @@ final class RestoreSession {
   private var witnesses: [WitnessKey: UnsafeRawPointer] = [:]
   /// The layouts of members already swizzled, by header word.
   private var liveLayouts: [UInt: ObjectLayout] = [:]
-  private var headers: [ObjectIdentifier: UnsafeRawPointer] = [:]
+  /// The last of them that was asked for: members of one type lie together.
+  private var lastLive: (header: UInt, layout: ObjectLayout)?
+  /// Headers by the number of the stored type.
+  private var headers: [UnsafeRawPointer?] = []
   /// References counted so far, for images that are not trusted.
   private var counted: [UnsafeRawPointer: InDegrees] = [:]
   private var declared: [UnsafeRawPointer: InDegrees] = [:]
@@ -238,9 +241,11 @@ final class RestoreSession {
     }
     // A word that is not an index must be a header that this session wrote. All error boxes have
     // the same, so their layout here is that of one of them.
+    if let lastLive, lastLive.header == header { return lastLive.layout }
     guard let layout = liveLayouts[header] else {
       throw damaged("an object of a known type", at: place)
     }
+    lastLive = (header, layout)
     return layout
   }
 
@@ -337,6 +342,7 @@ final class RestoreSession {
     _ member: UnsafeMutableRawPointer, byteCount: Int
   ) throws(ContainerError) {
     let layout = try layout(ofImageAt: member)
+    let number = Int(member.load(as: UInt.self)) - 1
     let counts = member.load(fromByteOffset: 8, as: UInt64.self)
     let strong = counts & 0xffff_ffff
     let unowned = counts >> 32
@@ -347,16 +353,23 @@ final class RestoreSession {
       declared[UnsafeRawPointer(member)] = InDegrees(strong: strong, unowned: unowned)
     }
     try layout.swizzle(member, byteCount: byteCount, self)
-    let header = headers[ObjectIdentifier(layout)] ?? RuntimeObjects.header(of: layout)
-    headers[ObjectIdentifier(layout)] = header
-    liveLayouts[UInt(bitPattern: header)] = layout
-    member.storeBytes(of: header, as: UnsafeRawPointer.self)
+    member.storeBytes(of: header(ofType: number, layout), as: UnsafeRawPointer.self)
     // One unowned reference stands for all strong ones; bit 0: a pure Swift object.
     member.storeBytes(
       of: 1 | (1 + unowned) << 1 | (strong - 1) << 33, toByteOffset: 8, as: UInt64.self)
     if case .table(let table) = layout.form, rehashesAll || table.hashesByAddress {
       tables.append((member, table))
     }
+  }
+
+  /// What the header of such objects is in this process. Every member asks, so it is an array.
+  private func header(ofType number: Int, _ layout: ObjectLayout) -> UnsafeRawPointer {
+    if headers.isEmpty { headers = Array(repeating: nil, count: types.entries.count) }
+    if let known = headers[number] { return known }
+    let header = RuntimeObjects.header(of: layout)
+    headers[number] = header
+    liveLayouts[UInt(bitPattern: header)] = layout
+    return header
   }
 
   private func layout(

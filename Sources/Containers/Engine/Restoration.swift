@@ -24,8 +24,7 @@ struct Restoration {
   /// The stored types turned out to be the program's, and objects were made.
   private(set) var wasRun = false
   private let chunkSize: Int
-  /// Sizes of all members' cells by home address; negative for raw bytes.
-  private var members: [ArenaAddress: Int] = [:]
+  private var members: RestoredMembers
 
   /// Reserves the arena and reads the version's records; no chunk of it yet.
   init(
@@ -43,6 +42,7 @@ struct Restoration {
       of: version, from: store, byteCount: metadata.typeTableBytes, chunkSize: chunkSize.rawValue)
     arena = try Arena.reserve(
       home: metadata.home, addressSpace: metadata.addressSpace, chunkSize: chunkSize)
+    members = RestoredMembers(home: arena.home, chunkSize: chunkSize.rawValue)
   }
 
   private static func readTypes(
@@ -90,9 +90,13 @@ struct Restoration {
   /// in them yet, so nothing is released.
   private mutating func giveBack() {
     arena.finishInstalling()
-    for home in members.keys { arena.releaseCell(arena.live(home)) }
-    members = [:]
+    members.forEach { home, _ in arena.releaseCell(arena.live(home)) }
+    forgetMembers()
     arena.close()
+  }
+
+  private mutating func forgetMembers() {
+    members = RestoredMembers(home: arena.home, chunkSize: chunkSize)
   }
 
   // MARK: Loading
@@ -113,8 +117,10 @@ struct Restoration {
       copy(image, of: chunk, from: ChunkHeader.byteCount(chunkSize: chunkSize))
       for part in 1..<max(header.chunkCount, 1) where part < header.chunkCount {
         let next = ChunkIndex(chunk.rawValue + UInt32(part))
-        try store.read(next, of: version, into: buffer.bytes)
-        copy(image, of: next, from: 0)
+        // Without a header, so that it may be read to where it belongs.
+        try store.read(
+          next, of: version,
+          into: UnsafeMutableRawBufferPointer(start: memory(of: next), count: chunkSize))
       }
       position += header.chunkCount
     }
@@ -134,22 +140,25 @@ struct Restoration {
   }
 
   private func copy(_ image: UnsafeRawBufferPointer, of chunk: ChunkIndex, from offset: Int) {
-    let start = arena.base + UInt(chunk.rawValue) * UInt(chunkSize) + UInt(offset)
-    guard let target = UnsafeMutableRawPointer(bitPattern: start), let source = image.baseAddress
-    else { misuse("an arena at address zero") }
-    target.copyMemory(from: source + offset, byteCount: chunkSize - offset)
+    guard let source = image.baseAddress else { return }
+    memory(of: chunk).advanced(by: offset).copyMemory(
+      from: source + offset, byteCount: chunkSize - offset)
+  }
+
+  private func memory(of chunk: ChunkIndex) -> UnsafeMutableRawPointer {
+    let start = arena.base + UInt(chunk.rawValue) * UInt(chunkSize)
+    guard let memory = UnsafeMutableRawPointer(bitPattern: start) else {
+      misuse("an arena at address zero")
+    }
+    return memory
   }
 
   private mutating func note(_ offsets: [Int], of chunk: ChunkIndex, _ header: ChunkHeader) {
-    let start = arena.home.rawValue + UInt64(chunk.rawValue) * UInt64(chunkSize)
     let byteCount =
       header.kind.isLarge
       ? header.chunkCount * chunkSize - ChunkHeader.byteCount(chunkSize: chunkSize)
       : header.cellBytes
-    for offset in offsets {
-      let home = ArenaAddress(start + UInt64(offset))
-      members[home] = header.kind.isRaw ? -byteCount : byteCount
-    }
+    members.note(offsets, of: chunk, byteCount: header.kind.isRaw ? -byteCount : byteCount)
   }
 
   // MARK: Swizzling
@@ -180,12 +189,13 @@ struct Restoration {
     }
     memberCount = members.count
     var restorer = restorer(with: types, trusting: trust)
-    for (home, byteCount) in members where byteCount > 0 {
-      guard let member = UnsafeMutableRawPointer(bitPattern: arena.live(home)) else { continue }
+    try members.forEach { (home, byteCount) throws(ContainerError) in
+      guard byteCount > 0, let member = UnsafeMutableRawPointer(bitPattern: arena.live(home))
+      else { return }
       try restorer.swizzle(member, byteCount: byteCount)
     }
     try restorer.finish()
     wasRehashed = metadata.seeds != .current || trust == .untrusted
-    members = [:]
+    forgetMembers()
   }
 }
