@@ -89,6 +89,39 @@ struct ThreadTests {
     try store.close()
   }
 
+  /// In the middle of an accessor: what it lends is changed, and then a point is asked for.
+  private func persist<Value>(
+    _ container: Container<Board>, whileChanging value: inout Value, _ change: (inout Value) -> Void
+  ) throws -> ContainerError? {
+    change(&value)
+    return try thrown { try container.persist().wait() }
+  }
+
+  @Test("a dictionary in the middle of an accessor is refused, not stored")
+  func dictionaryInUse() throws {
+    let store = try Store.inMemory()
+    var container = try store.container("board", initial: Board())
+    container.update { board in
+      for number in 0..<20 { board.notes["key \(number), not inline"] = ["\(number)"] }
+    }
+    let first = try container.persistAndWait()
+    // Not in `update`, where a point would trap.
+    let board = container.root
+    let error = try persist(container, whileChanging: &board.notes["key 7, not inline"]) { notes in
+      notes?.append(contentsOf: (0..<100).map { "a note that moves the array, number \($0)" })
+    }
+    #expect(
+      error?.code == .concurrentMutation && error?.path?.hasPrefix("root.notes") == true,
+      "\(error as Any)")
+    #expect(try container.versions.map(\.id) == [first])
+    #expect(try container.persistAndWait() > first)
+    try container.close()
+    container = try store.container("board", initial: Board())
+    #expect(container.root.notes["key 7, not inline"]?.count == 101)
+    #expect(container.root.notes.count == 20)
+    try store.close()
+  }
+
   // MARK: Any thread, any task
 
   @Test("points may be made from any thread: each is durable, and together they lose nothing")

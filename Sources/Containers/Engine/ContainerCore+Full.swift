@@ -33,7 +33,7 @@ extension ContainerCore {
   }
 
   func traceEverything() throws(ContainerError) -> (FullTrace, Placement) {
-    let trace = FullTrace(catalog: line.catalog, expecting: line.memberCount)
+    let trace = FullTrace(catalog: line.catalog, expecting: line.memberCount, in: arena)
     try trace.run(from: UnsafeRawPointer(Unmanaged.passUnretained(rootBox).toOpaque()))
     return (trace, try Placement(of: trace.members, in: arena, homes: line.homes))
   }

@@ -51,6 +51,9 @@ extension Discovery {
     let membership = membership
     membership.stamps.clear(MemberStamps.waiting, member)
     let target = membership.pointer(to: member)
+    guard MemberMemory.isAllocated(membership.address(of: member), membership.arena) else {
+      throw Membership.caughtChanging
+    }
     if membership.books[membership.chunk(of: member)].live != nil {
       let layout = try membership.layout(of: member, at: target)
       guard layout.byteCount(of: target) <= membership.cellBytes(of: member) else {

@@ -1,4 +1,5 @@
 import SoftPMBase
+import SoftPMHeap
 import SoftPMTypes
 
 /// One heap cell that belongs to a container, as a trace found it.
@@ -48,13 +49,15 @@ struct Member {
 ///    shortest there are.
 final class FullTrace {
   private let catalog: TypeCatalog
+  private let arena: Arena?
   private(set) var members: [Member] = []
   let index: MemberIndex
   private var unowned: [(target: UnsafeRawPointer, layout: ObjectLayout?)] = []
 
   /// `expecting` saves the index from growing; any number is right.
-  init(catalog: TypeCatalog, expecting members: Int) {
+  init(catalog: TypeCatalog, expecting members: Int, in arena: Arena? = nil) {
     self.catalog = catalog
+    self.arena = arena
     index = MemberIndex(expecting: members)
     self.members.reserveCapacity(members)
   }
@@ -115,6 +118,9 @@ final class FullTrace {
     if let known = index.insert(target, told, at: members.count) {
       members[known].strongInDegree += 1
       return
+    }
+    guard MemberMemory.isAllocated(UInt(bitPattern: target), arena) else {
+      throw rooted(Membership.caughtChanging, at: referrer, slot: slot)
     }
     let layout: ObjectLayout
     if let told {

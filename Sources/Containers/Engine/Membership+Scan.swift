@@ -146,8 +146,9 @@ extension Membership {
 
   static let caughtChanging = ContainerError(
     code: .concurrentMutation,
-    message: "An array was being changed while a point was made. Change the graph only inside "
-      + "`update`.", path: "")
+    message:
+      "An array or a dictionary was being changed while a point was made. Change the graph only "
+      + "inside `update`.", path: "")
 
   private func gather(
     _ layout: ObjectLayout, at target: UnsafeRawPointer, of member: MemberID
@@ -178,6 +179,7 @@ extension Membership {
     let address = UInt(bitPattern: reference.target)
     switch reference.strength {
     case .strong:
+      guard MemberMemory.isAllocated(address, arena) else { throw Self.caughtChanging }
       if isAsBefore(address, reference.layout) { return }
       gathered.append(try follow(address, reference.layout, from: member))
     case .unowned, .weak, .unmanaged:
