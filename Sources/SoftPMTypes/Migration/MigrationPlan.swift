@@ -25,7 +25,6 @@ indirect enum ValuePlan {
   case array(ArrayForm)
   case slice(ArraySliceForm)
   case table(TableForm)
-  case data(offset: Int, ValuePlan)
   case record(RecordPlan)
   /// A value that became optional.
   case wrapped(ValuePlan, EnumForm)
@@ -36,6 +35,7 @@ indirect enum ValuePlan {
   case elements(count: Int, storedStride: Int, ValuePlan, stride: Int)
   case mutex(offset: Int, ValuePlan)
   case memory(countDistance: Int, element: UInt32, OwnedMemoryForm)
+  case ownedBytes(countDistance: Int, element: UInt32)
   /// By a closure of the program.
   case built(UInt32, Migrations.Supplier)
 }

@@ -26,6 +26,13 @@ extension MigrationPlanner {
     case let form as OwnedMemoryForm:
       guard case .memory(let distance) = stored.reach else { throw refusal }
       return .memory(countDistance: Int(distance), element: stored.type, form)
+    case is OwnedBytesForm:
+      guard case .memory(let distance) = stored.reach,
+        self.stored.record(stored.type).stride == 1
+      else { throw refusal }
+      return .ownedBytes(countDistance: Int(distance), element: stored.type)
+    case let form as RuledForm:
+      return try plan(slot: stored, as: form.content, part, refusal)
     case let form as ExcludedForm:
       return try plan(slot: stored, as: form.inner, part, refusal)
     default: return try plan(slot: stored, as: present.layout, part, refusal)
@@ -94,10 +101,6 @@ extension MigrationPlanner {
       return .elements(
         count: form.count, storedStride: Int(stored.record(element.type).stride),
         try plan(element.type, as: form.element, part), stride: form.element.stride)
-    case (let form as DataForm, .data):
-      guard let field = record.fields.first else { return nil }
-      return .data(
-        offset: Int(field.offset), try plan(field.type, as: form.representation, part))
     default: return nil
     }
   }
@@ -211,6 +214,10 @@ enum MissingValue {
         return
       case let form as ExcludedForm:
         self = .empty(form.empty)
+        return
+      case let form as RuledForm:
+        guard let content = MissingValue(for: form.content) else { return nil }
+        self = content
         return
       case let form as MutexForm:
         guard let inner = MissingValue(for: form.value) else { return nil }

@@ -10,7 +10,7 @@ extension Migrator {
     let record = present.stored.record(object.type)
     func damaged(_ expected: String) -> ContainerError { object.cell.damaged(expected, at: 0) }
     switch layout.form {
-    case .instance(let layout), .dataStorage(let layout, _): return layout.size
+    case .instance(let layout): return layout.size
     case .box(let value): return ObjectLayout.boxOffset(value) + value.size
     case .errorBox(let value): return ObjectLayout.errorBoxOffset(value) + value.size
     case .string:
@@ -90,7 +90,6 @@ extension Migrator {
       }
       cell.start.storeBytes(of: typeWord(value.metadata), toByteOffset: 16, as: UInt.self)
       try convertBox(object, value, ObjectLayout.errorBoxOffset(value), cell)
-    case .dataStorage: try convertData(object, record, to: cell.start)
     case .buffer(let buffer): try convert(object, record, as: buffer, layout, to: cell)
     case .literal, .bytes, .memory: throw object.cell.damaged("an object", at: 0)
     }
@@ -193,24 +192,6 @@ extension Migrator {
     UnsafeMutableRawBufferPointer(
       start: cell.start + StringBits.bytesOffset, count: count
     ).copyMemory(from: bytes)
-  }
-
-  private func convertData(
-    _ object: StoredObject, _ record: TypeRecord, to start: UnsafeMutableRawPointer
-  ) throws(ContainerError) {
-    guard record.shape == .dataStorage else { throw object.cell.damaged("a Data", at: 0) }
-    typealias Bits = ObjectLayout.DataStorageBits
-    let bytes = try reader.dataBytes(in: object.cell, from: nil, to: nil)
-    start.storeBytes(of: bytes.count, toByteOffset: Bits.length, as: Int.self)
-    start.storeBytes(of: bytes.count, toByteOffset: Bits.capacity, as: Int.self)
-    start.storeBytes(
-      of: try object.cell.count(Bits.offset), toByteOffset: Bits.offset, as: Int.self)
-    guard !bytes.isEmpty else { return }
-    let cell = try newRaw(byteCount: bytes.count, alignmentMask: 15)
-    bytes.withUnsafeBytes { source in
-      UnsafeMutableRawBufferPointer(start: cell.start, count: bytes.count).copyMemory(from: source)
-    }
-    start.storeBytes(of: UInt(cell.home.rawValue), toByteOffset: Bits.bytes, as: UInt.self)
   }
 
   // MARK: Buffers

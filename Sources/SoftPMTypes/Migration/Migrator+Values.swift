@@ -33,8 +33,6 @@ extension Migrator {
       try convertArray(cell, offset, element: form.element, out, part)
     case .slice(let form): try convertSlice(cell, offset, form, out, part)
     case .table(let form): try convertTable(cell, offset, form, out, part)
-    case .data(let distance, let inner):
-      try convert(inner, cell, at: offset + distance, to: out, part)
     case .record(let record): try convertRecord(record, cell, offset, out)
     case .wrapped(let inner, let form):
       try convert(inner, cell, at: offset, to: out, part)
@@ -56,6 +54,8 @@ extension Migrator {
       try convert(inner, cell, at: offset, to: out + distance, part)
     case .memory(let distance, let element, let form):
       try convertMemory(cell, offset, distance, element, form, out, part)
+    case .ownedBytes(let distance, let element):
+      try convertBytes(cell, offset, distance, element, out)
     case .built(let type, let builder):
       let old = DynamicValue(.stored(reader, StoredPlace(cell, offset, type)))
       let value = try call(displayName(builder.type)) { try builder.value(old) }
@@ -256,6 +256,21 @@ extension Migrator {
         plan, array[index].cell, at: array[index].offset,
         to: raw.start + index * form.element.stride, part)
     }
+  }
+
+  /// Bytes behind a pointer; nil where there are none.
+  private func convertBytes(
+    _ cell: StoredCell, _ offset: Int, _ distance: Int, _ type: UInt32,
+    _ out: UnsafeMutableRawPointer
+  ) throws(ContainerError) {
+    var place = StoredPlace(cell, offset, type)
+    place.reach = .memory(countDistance: Int32(distance))
+    let array = try reader.described(place, present.stored.record(type))
+    guard array.count > 0 else { return }
+    let bytes = try array[0].cell.slice(array[0].offset, array.count)
+    let raw = try newRaw(byteCount: bytes.count, alignmentMask: 15)
+    UnsafeMutableRawBufferPointer(start: raw.start, count: bytes.count).copyMemory(from: bytes)
+    out.storeBytes(of: UInt(raw.home.rawValue), as: UInt.self)
   }
 
   // MARK: Enums and existentials
