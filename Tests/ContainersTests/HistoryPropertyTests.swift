@@ -136,6 +136,8 @@ private struct RandomHistory {
       try line.container.switchTo(version)
       restored(&line, version)
       line.isSwitched = true
+      // The next point makes a version even if nothing else happens before it.
+      if Int.random(in: 0..<3, using: &random) == 0 { try point(&line) }
     case "branch": try branch(line, version)
     case "label":
       let number = Int.random(in: 0..<10, using: &random)
