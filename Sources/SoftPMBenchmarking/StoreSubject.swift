@@ -54,6 +54,9 @@ final class StoreSubject {
     let after = store.statistics
     lap.count("bytes", Double(after.bytesWritten - before.bytesWritten))
     lap.count("flushes", Double(after.flushes - before.flushes))
+    // Ahead of need, in the background: apart from what points write.
+    let zeroed = after.bytesZeroed - before.bytesZeroed
+    if zeroed > 0 { lap.count("zero-filled bytes", Double(zeroed)) }
     return result
   }
 

@@ -134,6 +134,12 @@ enum MicroBenchmark {
     var stores: [Store] = []
     let folder = try ScratchFolder()
     let elements = report.size.pick(smoke: 200, quick: 5_000, full: 20_000)
+    // What the cheapest cell cannot be faster than.
+    let floor = try DurableFloor(folder.file("floor"), byteCount: 16 << 20)
+    contest.add("floor: O_DIRECT 16 KiB and flush") { lap in
+      try lap.time { try floor.write(16 << 10) }
+      return 1
+    }
     for many in report.size.pick(smoke: [1, 2], quick: [1, 4], full: [1, 4, 16]) {
       let store = try Store.open(folder.file("micro-\(many).softpm"))
       stores.append(store)
