@@ -32,7 +32,7 @@ PARTS = {
     "peers-buffered": [" updated, buffered"],
     "peers-memory": [" updated, memory"],
     "peers-restore": [" objects read back"],
-    "store-chunks": [", by size of chunk"],
+    "store-chunks": [" by size of chunk"],
     "store-versions": ["store: versions of", " objects changed in each"],
     "restore": ["restore of ", "versions, "],
     "micro": ["micro: effect of ", "micro: points of several", "micro: one point"],
@@ -147,7 +147,10 @@ def text_of(run, part):
     found = tables_of(run, part)
     if not found:
         return "" if part == "other" else "(not measured in this run)"
-    return "\n\n".join(table_text(t) for t in found)
+    text = "\n\n".join(table_text(t) for t in found)
+    if len(found) <= 2:
+        return text
+    return f"<details><summary>{len(found)} tables</summary>\n\n{text}\n\n</details>"
 
 
 def fill(run):
