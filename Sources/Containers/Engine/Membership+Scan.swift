@@ -324,14 +324,9 @@ extension Membership {
       for: MemberKey(address, told), at: address, byteCount: needed, isRaw: isRaw, in: arena)
     let member = member(atHome: home.start)
     let index = (home.start - base) >> chunkShift
-    var book = openBook(ofChunk: index)
-    if book.pointee.records == nil
-      || !book.pointee.matches(arena.shape(of: ChunkIndex(UInt32(index))))
-    {
-      // All that the chunk held has been freed, and its members are found to be gone later on.
-      throw Self.outOfReach
-    }
-    book = books + Int(index)
+    try closeEmptied(from: index)
+    let book = openBook(ofChunk: index)
+    guard book.pointee.records != nil else { throw Self.outOfReach }
     if book.pointee.live == nil {
       let live = UnsafeMutablePointer<UInt>.allocate(capacity: Int(book.pointee.cellCount))
       live.initialize(repeating: 0, count: Int(book.pointee.cellCount))
@@ -342,6 +337,25 @@ extension Membership {
     foreign.add(
       member, at: address, byteCount: cellBytes(of: member), isImmutable: layout.isLiteral)
     return member
+  }
+
+  /// Forgets how the chunks of a home were divided before. Nobody wrote there, for homes are written
+  /// in images only, so no discovery could notice that they were divided anew.
+  private func closeEmptied(from first: UInt) throws(ContainerError) {
+    var count: UInt = 1
+    if case .large(let chunkCount, _) = arena.shape(of: ChunkIndex(UInt32(first))) {
+      count = UInt(chunkCount)
+    }
+    for chunk in first..<first + count where chunk < UInt(bookCount) {
+      let book = books[Int(chunk)]
+      guard book.kind != .none, !book.matches(arena.shape(of: ChunkIndex(UInt32(chunk)))) else {
+        continue
+      }
+      let head = book.kind == .continuation ? Int(book.run) : Int(chunk)
+      // All that it held has been freed, and its members are found to be gone later on.
+      guard books[head].memberCount == 0 else { throw Self.outOfReach }
+      closeBook(ofChunk: head)
+    }
   }
 
   /// Has the images made again that tell whether what lies at an address is a member.

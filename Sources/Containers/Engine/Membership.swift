@@ -147,6 +147,10 @@ final class Membership {
   func isMember(_ member: MemberID) -> Bool {
     let chunk = chunk(of: member)
     guard chunk < bookCount, books[chunk].records != nil else { return false }
+    // Where the chunk was divided anew meanwhile, an old number may lie within a cell.
+    let cell = cell(of: member, in: books + chunk)
+    let offset = Int((UInt(member.rawValue) << MemberID.unitShift) & chunkMask) - lead
+    guard cell * Int(books[chunk].cellBytes) == offset else { return false }
     return record(of: member).pointee.isPresent
   }
 
