@@ -259,7 +259,7 @@ struct DynamicValueTests {
     let entries = old["table"].entries.map { ($0.key.string ?? "", $0.value.int ?? 0) }
     #expect(Dictionary(uniqueKeysWithValues: entries) == ["a": 1, "b": 2])
     #expect(old["set"].elements.map(\.int) == [5] && old["set"].count == 1)
-    #expect(old["mood"].caseName == "busy" && old["mood"]["busy"].int == 4)
+    #expect(old["mood"].caseName == "busy" && old["mood"]["busy"]["tasks"].int == 4)
     #expect(old["calm"].caseName == "calm" && old["calm"]["busy"].isNil)
     #expect(old["data"].bytes == [1, 2, 3] && old["pair"]["second"].string == "two")
     #expect(old["other"]["name"].string == "other" && !old["other"].isNil)

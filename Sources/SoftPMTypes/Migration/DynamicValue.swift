@@ -57,6 +57,9 @@ public struct DynamicValue: CustomStringConvertible {
   // MARK: Reading
 
   /// The stored property, tuple element or payload of that name; `isNil` where there is none.
+  ///
+  /// A case's payload has the case's name, and its labels are properties of it:
+  /// `old["mood"]["busy"]["tasks"]`.
   public subscript(_ property: String) -> DynamicValue {
     switch content {
     case .record(let record): return record[property]
