@@ -287,8 +287,13 @@ extension StoredReader {
       #if arch(x86_64)
         let significand = try cell.integer(offset, as: UInt64.self)
         let high = try cell.integer(offset + 8, as: UInt16.self)
-        var words = (significand, UInt64(high))
-        return leaf(withUnsafeBytes(of: &words) { $0.load(as: Float80.self) })
+        // Words on the stack need not lie where a Float80 must.
+        var number = Float80()
+        withUnsafeMutableBytes(of: &number) { bytes in
+          bytes.storeBytes(of: significand, as: UInt64.self)
+          bytes.storeBytes(of: high, toByteOffset: 8, as: UInt16.self)
+        }
+        return leaf(number)
       #else
         throw cell.damaged("a number of this machine", at: offset)
       #endif
