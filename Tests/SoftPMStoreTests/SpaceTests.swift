@@ -1,6 +1,7 @@
 import SoftPMBase
 import SoftPMStore
 import SoftPMTesting
+import Synchronization
 import Testing
 
 @Suite struct SpaceTests {
@@ -92,4 +93,39 @@ import Testing
     #expect(try store.spaceProblem() == nil)
     #expect(try store.verify().problems == [])
   }
+
+  @Test("retention by age keeps what is young, what has a label, and the newest however old")
+  func ages() throws {
+    let now = Hand()
+    var options = options(foldAfter: .max)
+    options.clock = { now.seconds }
+    let store = try ChunkStore.open(on: MemoryDevice(), options)
+    let made = try store.createContainer(named: "a", chunkSize: .kibibytes(4))
+    try store.setRetention(.since(seconds: 30), of: made.number)
+    var versions: [VersionID] = []
+    for step in 0..<10 {
+      now.set(step * 10)
+      versions.append(
+        try commit(
+          store, made.number, parent: versions.last, 0..<2, label: step == 1 ? "kept" : nil))
+      // Those of the last 30 seconds, and the one with a label.
+      let expected = versions.indices.filter { $0 == 1 || $0 >= step - 3 }.map { versions[$0] }
+      #expect(try store.versions(of: made.number).map(\.id) == expected, "step \(step)")
+    }
+    // Nothing goes while no point comes; then all that is too old does at once.
+    now.set(1000)
+    #expect(try store.versions(of: made.number).count == 5)
+    let last = try commit(store, made.number, parent: versions.last, 0..<1)
+    #expect(try store.versions(of: made.number).map(\.id) == [versions[1], last])
+    try store.checkpointNow()
+    #expect(try store.spaceProblem() == nil)
+    try store.close()
+  }
+}
+
+/// A clock that is set by hand.
+private final class Hand: Sendable {
+  private let time = Atomic<Int>(0)
+  var seconds: Double { Double(time.load(ordering: .relaxed)) }
+  func set(_ seconds: Int) { time.store(seconds, ordering: .relaxed) }
 }
