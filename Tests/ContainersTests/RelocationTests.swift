@@ -15,15 +15,15 @@ struct RelocationTests {
     container.update { world in for _ in 0..<300 { mutator.step(world) } }
     #expect(container.statistics.isAtHome)
     var held: [World] = []
-    for generation in 1...6 {
+    for generation in 1...5 {
       let before = container.read { $0.description() }
       try container.persistAndWait()
       // As long as the program holds the graph, its addresses are taken.
-      if generation <= 4 { held.append(container.root) } else { held = [] }
+      held.append(container.root)
       mutator.forgetHeld()
       try container.close()
       container = try store.container("world", initial: World())
-      #expect(container.statistics.isAtHome == held.isEmpty, "seed \(seed), \(generation)")
+      #expect(!container.statistics.isAtHome, "seed \(seed), \(generation)")
       #expect(container.read { $0.description() } == before, "seed \(seed), \(generation)")
       // Only read, it is the version that it was, wherever it lies.
       let version = container.version

@@ -64,11 +64,24 @@ func useContainers() throws {
     return list.attributes.retention == .latest(6)
   }
   useContainerStatistics(of: list)
+  useGarbage(of: list)
   use("Container.close()") {
     try list.close()
     return throwsError(.closed) { _ = try list.versions }
   }
   try store.close()
+}
+
+private func useGarbage(of list: Container<List>) {
+  use("Container.collectGarbage()") {
+    try list.collectGarbage()  // The result may be left.
+    let report: GarbageReport = try list.collectGarbage()
+    return report.version == list.version
+  }
+  use("GarbageReport") { isSendable(try list.collectGarbage()) }
+  use("GarbageReport.version") { try list.collectGarbage().version == list.version }
+  use("GarbageReport.objectsBefore") { try list.collectGarbage().objectsBefore > 0 }
+  use("GarbageReport.objects") { try list.collectGarbage().objects == list.statistics.objectCount }
 }
 
 private func useContainerStatistics(of list: Container<List>) {
