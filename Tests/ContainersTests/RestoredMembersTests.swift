@@ -36,7 +36,7 @@ struct RestoredMembersTests {
       #expect(members[ArenaAddress(nowhere)] == nil)
     }
     var found: [UInt64] = []
-    members.forEach { address, byteCount in
+    members.visit { address, byteCount in
       #expect(expected[address.rawValue] == byteCount)
       found.append(address.rawValue)
     }

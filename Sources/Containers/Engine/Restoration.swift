@@ -90,7 +90,7 @@ struct Restoration {
   /// in them yet, so nothing is released.
   private mutating func giveBack() {
     arena.finishInstalling()
-    members.forEach { home, _ in arena.releaseCell(arena.live(home)) }
+    members.visit { home, _ in arena.releaseCell(arena.live(home)) }
     forgetMembers()
     arena.close()
   }
@@ -189,7 +189,7 @@ struct Restoration {
     }
     memberCount = members.count
     var restorer = restorer(with: types, trusting: trust)
-    try members.forEach { (home, byteCount) throws(ContainerError) in
+    try members.visit { (home, byteCount) throws(ContainerError) in
       guard byteCount > 0, let member = UnsafeMutableRawPointer(bitPattern: arena.live(home))
       else { return }
       try restorer.swizzle(member, byteCount: byteCount)

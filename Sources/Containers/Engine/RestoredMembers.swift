@@ -65,7 +65,7 @@ struct RestoredMembers {
   }
 
   /// All members, in the order of their chunks.
-  func forEach<Failure: Error>(
+  func visit<Failure: Error>(
     _ body: (ArenaAddress, Int) throws(Failure) -> Void
   ) throws(Failure) {
     for slot in chunks.indices {
