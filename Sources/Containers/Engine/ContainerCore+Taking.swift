@@ -139,7 +139,11 @@ extension ContainerCore {
     // After a rehash, whether anything changed decides what the images are compared with.
     let byteCount = work.wholeCount * chunkSize.rawValue
     let copies = byteCount <= PointCopies.most && rebuilt == nil
-    if copies { line.copies.begin(byteCount: byteCount) }
+    if copies {
+      line.copies.begin(byteCount: byteCount)
+      let kept = line.copies.byteCount
+      state.withLock { $0.statistics.copyPoolBytes = kept }
+    }
     for (chunk, extent) in work.whole {
       if copies, !membership.books[Int(chunk.rawValue)].isEntangled {
         let bytes = try line.copies.copy(

@@ -19,6 +19,7 @@ final class PointCopies {
   static let most = 64 << 20
 
   private var memory = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+  var byteCount: Int { memory.count }
   private var used = 0
 
   deinit {

@@ -112,6 +112,8 @@ public struct ContainerStatistics: Sendable {
   public var isAtHome = true
   /// How writes are noticed, and why so.
   public var tracking = ""
+  /// Memory that is kept from point to point for what a point copies aside under the lock.
+  public var copyPoolBytes = 0
   /// The last error that a point made without being asked for ran into.
   public var lastError: ContainerError?
 

@@ -96,6 +96,7 @@ private func useContainerStatistics(of list: Container<List>) {
   use("ContainerStatistics.pointsInFlight") { list.statistics.pointsInFlight == 0 }
   use("ContainerStatistics.bytesWritten") { list.statistics.bytesWritten > 0 }
   use("ContainerStatistics.isAtHome") { list.statistics.isAtHome }
+  use("ContainerStatistics.copyPoolBytes") { list.statistics.copyPoolBytes >= 0 }
   use("ContainerStatistics.tracking") { !list.statistics.tracking.isEmpty }
   use("ContainerStatistics.lastError") { list.statistics.lastError == nil }
 }
