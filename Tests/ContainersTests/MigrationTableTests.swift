@@ -102,6 +102,25 @@ struct MigrationTableTests {
       "run SOFTPM_WRITE_TABLE=1 swift test --filter MigrationTableTests to make it again")
   }
 
+  @Test("every row of docs/types.md about changed types names changes of the table that prove it")
+  func rowsOfTypes() throws {
+    let page = try String(contentsOf: Self.page, encoding: .utf8)
+    let types = CompiledProgram.package.appending(path: "docs/types.md")
+    let sections = try String(contentsOf: types, encoding: .utf8).components(separatedBy: "\n## ")
+    let section = try #require(sections.first { $0.hasPrefix("Changed since it was stored\n") })
+    let rows = section.split(separator: "\n").filter { $0.hasPrefix("| ") }.dropFirst(2)
+    #expect(rows.count >= 14)
+    for row in rows {
+      let proofs = row.matches(of: /"([^"]+)"/).map { String($0.1) }
+      let isByPrograms = row.contains("`MigrationProgramTests.sameTypes`")
+      #expect(isByPrograms || !proofs.isEmpty, "no proof of \(row)")
+      for proof in proofs {
+        let isThere = page.contains("\n| \(proof) | ")
+        #expect(isThere, "no change \"\(proof)\"")
+      }
+    }
+  }
+
   @Test(
     "and the same from debug to optimised, back, and within optimised",
     .enabled(if: ProcessInfo.processInfo.environment["SOFTPM_TEST_DEEP"] == "1"))
