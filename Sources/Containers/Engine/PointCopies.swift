@@ -26,15 +26,19 @@ final class PointCopies {
     memory.deallocate()
   }
 
-  /// Room for copies of so many bytes, in the place of those that were there.
+  /// Room for copies of so many bytes, in the place of those that were there. Memory beyond
+  /// `kept` that a point needs little of goes back.
   func begin(byteCount: Int) {
     used = 0
-    guard byteCount > memory.count else { return }
+    let isTooLarge = memory.count > Self.kept && byteCount < memory.count / 4
+    guard byteCount > memory.count || isTooLarge else { return }
     memory.deallocate()
     memory = .allocate(byteCount: max(byteCount, 1 << 20), alignment: 2 << 20)
     // Where there are none, small pages do.
     madvise(memory.baseAddress, memory.count, Int32(MADV_HUGEPAGE))
   }
+
+  private static let kept = 16 << 20
 
   /// Copies a chunk or large run, each member's bytes to where its home is.
   func copy(
