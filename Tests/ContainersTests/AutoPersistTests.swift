@@ -88,15 +88,17 @@ struct AutoPersistTests {
     let diary = try open(store, .every(pace))
     // The first version too, of what nobody changed since it was made.
     #expect(try await eventually { diary.version != nil })
-    // From another thread, as programs do: only inside `update`.
+    // From another thread, as programs do: only inside `update`. As long as it takes: the machine may
+    // be busy, and the pace is the most that there may be.
     try Background {
-      while begun.duration(to: .now) < .seconds(1) {
+      while diary.statistics.pointsMade < 4, begun.duration(to: .now) < .seconds(50) {
         diary.update { $0.write() }
         Thread.sleep(forTimeInterval: 0.001)
       }
     }.result()
     let most = begun.duration(to: .now) / pace
-    #expect((3...Int(most) + 1).contains(diary.statistics.pointsMade))
+    #expect((4...max(4, Int(most) + 1)).contains(diary.statistics.pointsMade))
+    #expect(most >= 3)
     // What was changed last is durable before long, and then there is nothing more to do.
     let count = diary.read { $0.count }
     #expect(try await eventually { try counts(diary).last == count })
