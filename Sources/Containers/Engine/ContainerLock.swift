@@ -9,7 +9,8 @@
 /// 1. A thread that holds it shared may take it shared again, also while a writer waits.
 /// 2. A thread that holds it exclusively may take it shared: that nests.
 /// 3. Other nestings would deadlock or break a point's isolation, so they trap with a message.
-/// 4. A waiting writer holds back new readers, so that readers cannot starve it.
+/// 4. They take turns: a waiting writer holds back new readers, and when a writer is done, the
+///    readers that wait go before the next one. So neither can starve the other.
 ///
 /// It knows its holders by thread, because bodies are synchronous and stay on theirs.
 final class ContainerLock: @unchecked Sendable {
@@ -20,6 +21,11 @@ final class ContainerLock: @unchecked Sendable {
   private var writerReads = 0
   private var readers: [ThreadID: Int] = [:]
   private var writersWaiting = 0
+  private var readersWaiting = 0
+  /// Readers whose turn it is, and who have not got in yet.
+  private var readersAdmitted = 0
+  /// Counts the writers that are done.
+  private var turn = 0
 
   init() {
     pthread_mutex_init(mutex, nil)
@@ -41,10 +47,19 @@ final class ContainerLock: @unchecked Sendable {
       writerReads += 1
       return
     }
-    if readers[me] == nil {
-      while writer != nil || writersWaiting > 0 { pthread_cond_wait(changed, mutex) }
-    }
+    if readers[me] == nil, writer != nil || writersWaiting > 0 { waitForTurn() }
     readers[me, default: 0] += 1
+  }
+
+  private func waitForTurn() {
+    readersWaiting += 1
+    let begun = turn
+    while writer != nil || writersWaiting > 0 && turn == begun {
+      pthread_cond_wait(changed, mutex)
+    }
+    readersWaiting -= 1
+    if readersAdmitted > 0 { readersAdmitted -= 1 }
+    if readersAdmitted == 0 { pthread_cond_broadcast(changed) }
   }
 
   /// Takes it shared if that needs no waiting.
@@ -81,7 +96,9 @@ final class ContainerLock: @unchecked Sendable {
     let me = ThreadID.current
     pthread_mutex_lock(mutex)
     writersWaiting += 1
-    while writer != nil || !readers.isEmpty { pthread_cond_wait(changed, mutex) }
+    while writer != nil || !readers.isEmpty || readersAdmitted > 0 {
+      pthread_cond_wait(changed, mutex)
+    }
     writersWaiting -= 1
     writer = me
     pthread_mutex_unlock(mutex)
@@ -92,6 +109,8 @@ final class ContainerLock: @unchecked Sendable {
     precondition(writer == .current, "unlockExclusive by a thread that does not hold the lock")
     writer = nil
     writerReads = 0
+    readersAdmitted = readersWaiting
+    turn += 1
     pthread_cond_broadcast(changed)
     pthread_mutex_unlock(mutex)
   }
