@@ -126,16 +126,20 @@ struct LettingGoTests {
     let (early, middle, late) = try usage(how)
     // A graph takes 0.2 MiB: keeping each generation would take 25 MiB more. An object that is held
     // keeps the chunks in which it and what it reaches lie, and their 4 MiB of the arena's
-    // addresses with the tables for them; its arena reserved 4 GiB.
+    // addresses with the tables for them; its arena reserved 4 GiB. Malloc reserves 64 MiB for a
+    // thread that allocates for the first time, of which there are a few.
     let held = late[3] - early[3]
     #expect(how != "hold" || held >= 11)
     #expect(
       late[0] - early[0] < (8 << 10) + 128 * held, "KiB resident: \(early[0]), then \(late[0])")
     #expect(late[1] - early[1] < 20 + 8 * held, "mappings: \(early[1]), then \(late[1])")
     #expect(
-      late[2] - early[2] < (16 + 8 * held) << 10, "KiB of addresses: \(early[2]), then \(late[2])")
-    // From the middle on 64 versions are kept and the labelled one; what was dropped is used again.
-    #expect(late[5] <= middle[5] + middle[5] / 8, "KiB of file: \(middle[5]), then \(late[5])")
+      late[2] - early[2] < (256 + 8 * held) << 10, "KiB of addresses: \(early[2]), then \(late[2])")
+    // 64 versions are kept and the labelled one. What was dropped is used again after a fold, of
+    // which there is one in 256 points: not within so few generations as the quick test has.
+    if late[4] >= 10_000 {
+      #expect(late[5] <= middle[5] + middle[5] / 8, "KiB of file: \(middle[5]), then \(late[5])")
+    }
     #expect(late[5] < 900 * late[6] / 65, "KiB of file: \(late[5]), kept \(late[6])")
   }
 
