@@ -32,9 +32,16 @@ final class PendingPoint: @unchecked Sendable {
     made.enter()
   }
 
+  /// This process was forked after the point was made: what becomes of it is its parent's business.
+  var isForked: Bool { ForkGuard.isForked(since: forkGeneration) }
+
+  func requireSameProcess() throws(ContainerError) {
+    try ForkGuard.requireSameProcess(as: forkGeneration)
+  }
+
   /// Does the work, if nobody has begun with it.
   func run() {
-    guard !ForkGuard.isForked(since: forkGeneration) else { return }
+    guard !isForked else { return }
     let begun = state.withLock { state -> State? in
       guard case .fixed = state.stage else { return nil }
       let begun = state
@@ -56,7 +63,7 @@ final class PendingPoint: @unchecked Sendable {
   func awaitedOutcome() -> Outcome {
     run()
     if let outcome { return outcome }
-    do { try ForkGuard.requireSameProcess(as: forkGeneration) } catch { return .failure(error) }
+    do { try requireSameProcess() } catch { return .failure(error) }
     made.wait()
     guard let outcome else { misuse("a point was made and has no outcome") }
     return outcome

@@ -25,18 +25,24 @@ public struct PersistencePoint: Sendable {
   /// Whether the version survives a crash from now on.
   public var isDurable: Bool {
     switch pending.outcome {
-    case .success(let outcome): outcome.commit?.isDurable ?? true
+    case .success(let outcome):
+      // In a forked child nobody will tell, and the store's locks may be held for ever.
+      outcome.commit.map { !pending.isForked && $0.isDurable } ?? true
     case .failure, nil: false
     }
   }
 
   /// Returns when the version is durable; throws why it never will be.
   public func wait() throws {
-    try withoutScopes { try pending.awaitedOutcome().get().commit?.wait() }
+    try withoutScopes {
+      try pending.requireSameProcess()
+      try pending.awaitedOutcome().get().commit?.wait()
+    }
   }
 
   /// Like `wait()`, for tasks: suspends instead of blocking a thread.
   public func durable() async throws {
+    try withoutScopes { try pending.requireSameProcess() }
     try await withCheckedThrowingContinuation {
       (continuation: CheckedContinuation<Void, any Error>) in
       pending.whenMade { outcome in
@@ -63,7 +69,9 @@ public struct PersistencePoint: Sendable {
     }
     var statistics = outcome.statistics
     // Where nothing was written the commit is another point's.
-    guard let commit = outcome.commit, statistics.writtenBytes > 0 else { return statistics }
+    guard let commit = outcome.commit, statistics.writtenBytes > 0, !pending.isForked else {
+      return statistics
+    }
     statistics.flushes = commit.flushes
     let times = commit.writeTimes
     statistics.writing = times.writing
