@@ -75,6 +75,7 @@ extension LayerBenchmarks {
       }
     }
     addLookUps(to: contest, subject, plain, rich)
+    try addFields(to: contest, subject, [("plain", plain, 3), ("rich", rich, 4)])
     for (name, targets) in [("plain", plain), ("rich", rich)] {
       contest.add("visit of a \(name) object, by the catalog", operations: count) { lap in
         try lap.time {
@@ -122,6 +123,38 @@ extension LayerBenchmarks {
     }
     try contest.run(rounds: report.size.rounds, warmUp: report.size.warmUp, in: report)
     withExtendedLifetime(subject) { subject.image.deallocate() }
+  }
+
+  /// The same by field: two references and a number; a reference, a string, an array and an enum.
+  private static func addFields(
+    to contest: Contest, _ subject: TypesSubject,
+    _ objects: [(name: String, targets: [UnsafeRawPointer], fields: Int)]
+  ) throws {
+    for (name, targets, fields) in objects {
+      let operations = targets.count * fields
+      contest.add("visit of a \(name) object, by field", operations: operations) { lap in
+        try lap.time {
+          var sum: UInt64 = 0
+          for target in targets {
+            try subject.catalog.visitReferences(ofObjectAt: target) {
+              (_: Reference) throws(ContainerError) in sum += 1
+            }
+          }
+          return sum
+        }
+      }
+      let layout = try subject.catalog.layout(ofObjectAt: targets[1])
+      contest.add("image of a \(name) object, by field", operations: operations) { lap in
+        try lap.time {
+          for target in targets {
+            try layout.writeImage(
+              of: target, into: subject.image, capacity: 4096, strong: 1, unowned: 0,
+              subject.context)
+          }
+          return UInt64(targets.count)
+        }
+      }
+    }
   }
 
   private static func addLookUps(
