@@ -11,7 +11,16 @@ scripts/dependencies.sh strace
 scripts/lint.sh
 swift build --build-tests -Xswiftc -warnings-as-errors
 # Every point of every test is compared with what a full trace makes of it.
-SOFTPM_DISCOVERY=checked swift test --skip-build -Xswiftc -warnings-as-errors "$@"
+# What failed is said again at the end: it may be thousands of lines above.
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+if ! SOFTPM_DISCOVERY=checked swift test --skip-build -Xswiftc -warnings-as-errors "$@" 2>&1 |
+  tee "$log"; then
+  printf '\nfailed:\n'
+  grep -aE -A 6 'recorded an issue|error: |Fatal error|unexpected signal' "$log" |
+    grep -avE '(started|passed after)' | tail -60 || true
+  exit 1
+fi
 scripts/store-proof.sh
 scripts/types-proof.sh
 swift build --package-path Examples

@@ -10,7 +10,7 @@ private struct BlockMap {
   private var conflict: String?
 
   enum Use: Equatable {
-    case superblock, holder, checkpoint, node, barrier, next, lost, free
+    case superblock, writerMark, checkpoint, node, barrier, next, lost, free
     case image(Digest)
     case metadata(VersionID)
   }
@@ -50,7 +50,7 @@ extension ChunkStore {
       try loadFreeSpace()
       var map = BlockMap()
       map.note(Extent(start: Block(0), count: 2), .superblock)
-      map.note(Extent(start: Holder.block, count: 1), .holder)
+      map.note(Extent(start: WriterMark.block, count: 1), .writerMark)
       map.note(Extent(start: superblock.checkpoint.block, count: 1), .checkpoint)
       for extent in tail.extents { map.note(extent, .barrier) }
       for extent in lost + abandoned + limbo.extents { map.note(extent, .lost) }

@@ -13,7 +13,7 @@ import SoftPMBase
 /// A view to be copied.
 private struct StoreImage {
   var superblock: Superblock
-  /// Without the superblocks and the holder.
+  /// Without the superblocks and the writer's mark.
   var blocks: RangeSet<Int>
 }
 
@@ -60,7 +60,7 @@ extension ChunkStore {
   }
 
   private func image(tail: [Extent]) throws(ContainerError) -> StoreImage {
-    let first = Int(Holder.block.rawValue) + 1
+    let first = Int(WriterMark.block.rawValue) + 1
     var blocks = RangeSet(first..<Int(checkpoint.frontier.rawValue))
     var free: [Extent] = []
     try TreeReader(medium: medium, identity: identity).walk(checkpoint.freeSpace) {

@@ -34,6 +34,17 @@ extension ChunkStore {
     monitor.locked { numberLimit = next.nextVersion + ChunkStore.numbersAhead }
   }
 
+  /// Begins the epoch that the first commit would otherwise have to begin.
+  ///
+  /// Opening alone does not: a store that turns out to be of no use to the program that opened it
+  /// stays as it was, byte for byte.
+  package func startWriting() throws(ContainerError) {
+    try monitor.locked { () throws(ContainerError) in try usable(changing: true) }
+    try exclusively { () throws(ContainerError) in
+      if chain.isBroken { try startEpoch() }
+    }
+  }
+
   /// Records that everything is durable and no version number is in use beyond the last.
   func writeCleanSuperblock() throws(ContainerError) {
     var next = superblock
@@ -125,8 +136,8 @@ extension ChunkStore {
     let slot = Superblock.slot(ofSequence: next.sequence)
     var writes = WriteBatch()
     writes.add(buffer, at: Block(UInt64(slot)))
-    let holder = PageBuffer(blocksHolding: Holder.encoded())
-    if next.isClean == false { writes.add(holder, at: Holder.block) }
+    let mark = PageBuffer(blocksHolding: WriterMark.encoded())
+    if next.isClean == false { writes.add(mark, at: WriterMark.block) }
     try medium.writeAndFlush(writes.writes)
     superblock = next
     watermarkOnMedium = next.watermark

@@ -6,7 +6,8 @@
 // 2. The leader takes all that is queued, writes it, flushes once and announces it in order: so
 //    one flush announces everything that was complete before it.
 // 3. When a write or flush fails, everything queued fails with it, and the next leader opens a
-//    new epoch at the last durable barrier, in fresh space, before it goes on.
+//    new epoch at the last durable barrier, in fresh space, before it goes on. So does the first
+//    leader after opening: opening itself writes nothing.
 // 4. A version number is given out at most `numbersAhead` beyond what the medium knows to be
 //    used, so a successor that skips as many never repeats one.
 
@@ -141,8 +142,8 @@ package final class ChunkStore: @unchecked Sendable {
     openedAt = found.superblock.sequence
     zeroEnd = medium.device.byteCount
     guard !options.readOnly else { return }
+    // What was found above the watermark is shown, so it must stay.
     try medium.flush()
-    try startEpoch()
   }
 
   deinit {

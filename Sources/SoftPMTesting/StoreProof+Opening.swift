@@ -106,6 +106,7 @@ extension StoreProof {
     let reader = try ChunkStore.open(on: device, options)
     result.open = reader.statistics.reads
     // From here on `reader` is the writer.
+    try reader.startWriting()
     func flushes(_ body: () throws -> Void) rethrows -> Int {
       // Zeros are written in the background; no point waits for them.
       let before = reader.statistics

@@ -79,8 +79,12 @@ struct MigrationProgramTests {
     _ = try programs.lines(3, "grow", store)
     let before = try Data(contentsOf: URL(filePath: store))
     for (number, type) in [(1, "Shop.Order"), (2, "Shop.Person")] {
-      let (status, lines) = try programs.run(number, "show", store)
-      #expect(status == 1 && lines[0].hasPrefix("type") && lines[0].contains(type), "\(lines)")
+      // Read-only, and for writing.
+      for word in ["show", "open"] {
+        let (status, lines) = try programs.run(number, word, store)
+        #expect(status == 1 && lines[0].hasPrefix("type") && lines[0].contains(type), "\(lines)")
+        #expect(try Data(contentsOf: URL(filePath: store)) == before)
+      }
     }
     #expect(try programs.lines(1, "old", store, "1") == [Self.first])
     #expect(try programs.lines(2, "old", store, "1") == [Self.firstBySecond])

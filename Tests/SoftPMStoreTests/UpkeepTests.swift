@@ -98,17 +98,62 @@ import Testing
     let made = try store.createContainer(named: "a", chunkSize: .kibibytes(4))
     let opening = store.statistics
     #expect(opening.pointFlushes == 0)
-    // What was found, and two superblocks with the epoch.
-    #expect(opening.upkeepFlushes == 3)
+    // What was found.
+    #expect(opening.upkeepFlushes == 1)
     #expect(opening.zeroFlushes == 0)
+    #expect(opening.bytesWritten == 0)
     _ = try commit(store, made.number, nil, 1)
     store.waitForBackground()
     let after = store.statistics
     #expect(after.pointFlushes == 1)
+    // And two superblocks with the epoch.
     #expect(after.upkeepFlushes == 3)
     #expect(after.zeroFlushes == 1)
     #expect(after.bytesZeroed >= 512 << 10)
     #expect(after.flushes == 5)
     try store.close()
+  }
+
+  @Test(
+    "opening for writing, reading and closing writes nothing, however the store was left",
+    arguments: [true, false])
+  func openingWritesNothing(wasClosed: Bool) throws {
+    let device = StoreRecordingDevice([])
+    var options = StoreFileOptions()
+    options.watermarkDelay = nil
+    let writer = try ChunkStore.open(on: device, options)
+    let made = try writer.createContainer(named: "a", chunkSize: .kibibytes(4))
+    var last: VersionID?
+    for fill in 1...9 { last = try commit(writer, made.number, last, UInt64(fill)) }
+    let left =
+      wasClosed
+      ? {
+        try writer.close()
+        return device.content
+      } : { device.content }
+    let content = try left()
+    for _ in 0..<2 {
+      let copy = StoreRecordingDevice(content)
+      let store = try ChunkStore.open(on: copy, options)
+      #expect(try store.versions(of: made.number).count == 9)
+      try store.close()
+      #expect(copy.content == content)
+    }
+    // Whoever begins to write begins an epoch first, at once or with the first commit.
+    for startsAtOnce in [true, false] {
+      let copy = StoreRecordingDevice(content)
+      let store = try ChunkStore.open(on: copy, options)
+      if startsAtOnce {
+        try store.startWriting()
+        #expect(copy.content != content)
+      }
+      let upkeep = store.statistics.upkeepFlushes
+      _ = try commit(store, made.number, last, 10)
+      #expect(store.statistics.upkeepFlushes - upkeep == (startsAtOnce ? 0 : 2))
+      // (What was above the watermark of a copy, the copy cannot know to be durable.)
+      if wasClosed { #expect(copy.violations == []) }
+      try store.close()
+    }
+    if !wasClosed { try writer.close() }
   }
 }

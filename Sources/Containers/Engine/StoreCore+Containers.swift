@@ -94,6 +94,7 @@ extension StoreCore {
       chunkSize: ByteCount(attributes.chunkSize))
     do {
       let box = try arena.inScope { RootBox(try initial()) }
+      try chunks.startWriting()
       let stored = try chunks.createContainer(
         named: name, chunkSize: ByteCount(attributes.chunkSize))
       let core = ContainerCore(
@@ -129,6 +130,7 @@ extension StoreCore {
       state.statistics.isAtHome = restored.arena.isAtHome
     }
     if restored.wasRehashed { try core.rememberRebuiltImages() }
+    if !isReadOnly { try chunks.startWriting() }
     try follow(restored.attributes.retention, of: stored.number)
     register(core)
     if !isReadOnly { core.clock.follow(restored.attributes.autoPersist, of: core) }

@@ -151,7 +151,7 @@ package final class PosixDevice: Device, @unchecked Sendable {
     }
     if first {
       if direct >= 0 { Glibc.close(direct) }
-      StoreFile.unlock(descriptor, lockedBy: opener)
+      WriterLock.letGo(descriptor, takenBy: opener)
       Glibc.close(descriptor)
     }
     return first

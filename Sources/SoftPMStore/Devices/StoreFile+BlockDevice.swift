@@ -52,14 +52,19 @@ extension StoreFile {
   ) throws(ContainerError) -> Int32 {
     while true {
       let opened = Glibc.open("/proc/self/fd/\(descriptor)", O_RDWR | O_EXCL | O_CLOEXEC)
-      if opened >= 0 { return try Place.raised(opened, place.path) }
+      if opened >= 0 {
+        let raised = try Place.raised(opened, place.path)
+        // Only to be named in the message that others get.
+        _ = WriterLock.take(raised)
+        return raised
+      }
       let number = errno
       if number == EINTR { continue }
       guard number == EBUSY else {
         throw .system(number, doing: "opening the block device", path: place.path)
       }
       if ContinuousClock.now >= deadline {
-        let holder = Holder.read(descriptor).map { "; a store was opened on it by process \($0)" }
+        let holder = WriterLock.holder(descriptor).map { "; process \($0) has a store on it" }
         throw ContainerError(
           code: .storeInUse,
           message: "The block device is mounted or open for writing elsewhere\(holder ?? ""). "
@@ -98,7 +103,7 @@ extension StoreFile {
     let checkpoint = Int(NewStore.checkpoint.rawValue)
     guard isZero(block(2)), isZero(head[min((checkpoint + 1) * Block.byteCount, head.count)...])
     else { return false }
-    // A store that was ever opened for writing has its holder in block 2.
+    // A store that was ever written to has its writer's mark in block 2.
     guard isZero(block(checkpoint)) || block(checkpoint).starts(with: Checkpoint.magic) else {
       return false
     }

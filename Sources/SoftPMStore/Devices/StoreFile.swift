@@ -5,9 +5,10 @@
 //    its folder is flushed.
 // 2. The path is resolved once; after that the last component is opened with O_NOFOLLOW, so a
 //    link put there in between is refused.
-// 3. The writer holds an open-file-description lock on one byte far beyond the content. Unlike
-//    POSIX record locks it is not lost when some other descriptor of the file is closed, and
-//    unlike `flock` it leaves room for readers' pins beside it.
+// 3. The writer holds an open-file-description lock far beyond the content. Unlike POSIX record
+//    locks it is not lost when some other descriptor of the file is closed, and unlike `flock` it
+//    leaves room for readers' pins beside it. Its length tells whose it is: the kernel tells
+//    others no process of such a lock, and a store that is only opened is not written.
 // 4. After taking the lock the name must still lead to the locked file: otherwise somebody
 //    replaced it while we waited.
 // 5. Descriptors are at least 3: a program that lost its standard error must not write messages
@@ -18,9 +19,6 @@ import Glibc
 import SoftPMBase
 
 struct StoreFile {
-  /// The writer's lock: one byte where no content can be. Readers' pins lie below it.
-  static let writerLockOffset = off_t(1) << 62
-
   let descriptor: Int32
   /// The resolved path, for messages and for a second descriptor.
   let path: String
@@ -95,7 +93,7 @@ struct StoreFile {
     while true {
       if try tryLock(descriptor, path: place.path) { return }
       if ContinuousClock.now >= deadline {
-        let holder = Holder.read(descriptor).map { " by process \($0)" } ?? ""
+        let holder = WriterLock.holder(descriptor).map { " by process \($0)" } ?? ""
         throw ContainerError(
           code: .storeInUse,
           message: "The store is open for writing\(holder). Close it there, wait with "
@@ -106,67 +104,66 @@ struct StoreFile {
     }
   }
 
-  /// Lets go of the writer's lock, if this process holds it.
+  /// False when somebody else holds the writer's lock.
+  static func tryLock(_ descriptor: Int32, path: String) throws(ContainerError) -> Bool {
+    guard let taken = WriterLock.take(descriptor) else {
+      throw .system(errno, doing: "locking the store", path: path)
+    }
+    return taken
+  }
+}
+
+/// The one writer's lock on a store's file: a range of bytes, one longer than its process's number.
+enum WriterLock {
+  /// Beyond content and readers' pins.
+  private static let start = off_t(1) << 62
+  /// Longer than any process's number.
+  private static let lengthMost = off_t(1) << 32
+
+  /// False when somebody else holds it, nil when the system cannot say (`errno`).
+  static func take(_ descriptor: Int32) -> Bool? {
+    while true {
+      var range = range(F_WRLCK, 1 + off_t(getpid()))
+      if control(descriptor, softpm_f_ofd_setlk, &range) == 0 { return true }
+      if errno == EAGAIN || errno == EACCES { return false }
+      if errno != EINTR { return nil }
+    }
+  }
+
+  /// The process that holds it, where that is another opening of the file.
+  static func holder(_ descriptor: Int32) -> pid_t? {
+    var range = range(F_WRLCK, 1)
+    guard control(descriptor, softpm_f_ofd_getlk, &range) == 0,
+      range.l_type == Int16(F_WRLCK), range.l_start == start, range.l_len > 1
+    else { return nil }
+    return pid_t(exactly: range.l_len - 1)
+  }
+
+  /// Lets go of it, if this process holds it.
   ///
   /// Closing the descriptor is not enough: a process just forked, on its way to another program,
   /// has a duplicate of it for a moment, and the lock would last as long. A forked child that
   /// stays must not unlock what its parent holds.
-  static func unlock(_ descriptor: Int32, lockedBy opener: pid_t) {
+  static func letGo(_ descriptor: Int32, takenBy opener: pid_t) {
     guard getpid() == opener else { return }
+    var range = range(F_UNLCK, lengthMost)
+    _ = control(descriptor, softpm_f_ofd_setlk, &range)
+  }
+
+  private static func range(_ kind: Int32, _ length: off_t) -> flock {
     var range = flock()
-    range.l_type = Int16(F_UNLCK)
+    range.l_type = Int16(kind)
     range.l_whence = Int16(SEEK_SET)
-    range.l_start = writerLockOffset
-    range.l_len = 1
+    range.l_start = start
+    range.l_len = length
+    return range
+  }
+
+  private static func control(
+    _ descriptor: Int32, _ command: Int32, _ range: inout flock
+  ) -> Int32 {
     withUnsafeMutablePointer(to: &range) {
-      _ = fcntl(descriptor, softpm_f_ofd_setlk, UnsafeMutableRawPointer($0))
-    }
-  }
-
-  /// False when somebody else holds the writer's lock.
-  static func tryLock(_ descriptor: Int32, path: String) throws(ContainerError) -> Bool {
-    var range = flock()
-    range.l_type = Int16(F_WRLCK)
-    range.l_whence = Int16(SEEK_SET)
-    range.l_start = writerLockOffset
-    range.l_len = 1
-    while true {
-      let result = withUnsafeMutablePointer(to: &range) {
-        fcntl(descriptor, softpm_f_ofd_setlk, UnsafeMutableRawPointer($0))
-      }
-      if result == 0 { return true }
-      if errno == EAGAIN || errno == EACCES { return false }
-      if errno != EINTR { throw .system(errno, doing: "locking the store", path: path) }
-    }
-  }
-}
-
-/// The process that holds the writer's lock, as it wrote into block 2 when it opened the store.
-///
-///     OFFSET SIZE MEANING
-///          0    8 magic "SPMholds"
-///          8    8 process number
-///
-/// The kernel does not say who holds an open-file-description lock. The block is only ever shown
-/// in a message, so it needs no checksum.
-enum Holder {
-  static let block = Block(2)
-  private static let magic: [UInt8] = Array("SPMholds".utf8)
-
-  static func encoded() -> [UInt8] {
-    var writer = ByteWriter(capacity: Block.byteCount)
-    writer.append(magic)
-    writer.integer(UInt64(getpid()))
-    writer.pad(to: Block.byteCount)
-    return writer.bytes
-  }
-
-  static func read(_ descriptor: Int32) -> Int? {
-    var bytes = [UInt8](repeating: 0, count: 16)
-    guard pread(descriptor, &bytes, 16, block.offset) == 16, bytes[..<8].elementsEqual(magic)
-    else { return nil }
-    return bytes.withUnsafeBytes {
-      Int(exactly: UInt64(littleEndian: $0.loadUnaligned(fromByteOffset: 8, as: UInt64.self)))
+      fcntl(descriptor, command, UnsafeMutableRawPointer($0))
     }
   }
 }

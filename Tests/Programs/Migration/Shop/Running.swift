@@ -11,7 +11,7 @@ func run<Root: AnyObject>(
   let words = CommandLine.arguments
   var options = StoreOptions()
   options.migrations = migrations
-  options.readOnly = ["show", "dry", "old"].contains(words[1])
+  options.readOnly = ["show", "old"].contains(words[1])
   do {
     let store = try Store.open(words[2], options)
     switch words[1] {
@@ -20,7 +20,7 @@ func run<Root: AnyObject>(
       let report = try store.migrationReport(of: "shop", as: Root.self)
       for change in report.changes { print(change) }
       print(report.failure.map { "failure: \($0)" } ?? "\(report.objectCount) objects")
-    case "show":
+    case "show", "open":
       let shop = try store.container("shop", initial: empty())
       print(shop.read(show))
       for version in try shop.versions {
