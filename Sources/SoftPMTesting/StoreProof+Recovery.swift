@@ -82,7 +82,8 @@ private struct NestedCheck {
   ) {
     let image = state.image.content
     observe(image, state.allowed, models, name, seed: seed, fault: nil)
-    // A recovery is a flush and two superblocks, each written and flushed: five operations.
+    // A recovery is a flush, and before the first write two superblocks, each written and flushed:
+    // five operations.
     for kind in StoreFaultPlan.Kind.allCases {
       for place in stride(from: 0, to: 6, by: faultEvery) {
         observe(
@@ -103,13 +104,14 @@ private struct NestedCheck {
     var found: Int?
     do {
       let store = try ChunkStore.open(on: device, options)
-      device.setFaults(nil)
       found = try allowed.last { try models[$0].difference(from: store, images: &images) == nil }
       guard let found else {
         violations.append("\(name): recovered none of the allowed states")
         return
       }
+      // A program has seen it: from now on nothing else may be found.
       device.mark(allowed: [found])
+      try store.startWriting()
     } catch {
       if fault == nil { violations.append("\(name): \(error)") }
     }

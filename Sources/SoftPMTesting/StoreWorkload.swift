@@ -292,6 +292,8 @@ package final class StoreWorkload {
         allowed = [id]
         device.mark(allowed: allowed)
         protectKept()
+        // As a container that is opened does; after a crash the next operation has to.
+        if closing { try store.startWriting() }
         return
       }
     }

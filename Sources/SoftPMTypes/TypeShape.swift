@@ -92,6 +92,15 @@ extension TypeShape {
     .stringStorage,
   ]
 
+  /// Numbers are read by their size.
+  func admits<Size: BinaryInteger>(_ size: Size) -> Bool {
+    switch self {
+    case .signed, .unsigned: size > 0
+    case .float: [2, 4, 8, 16].contains(size)
+    default: true
+    }
+  }
+
   func encode(into writer: inout ByteWriter) {
     writer.integer(tag)
     if case .elements(let count) = self { writer.integer(count) }

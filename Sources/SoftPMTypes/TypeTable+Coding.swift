@@ -123,6 +123,7 @@ extension TypeRecord {
     name = try reader.string(atMost: TypeTable.nameBytesMost, of: "bytes of a type's name")
     shape = try TypeShape(decoding: &reader)
     size = try reader.integer()
+    guard shape.admits(size) else { throw reader.invalid("the size of a number", found: "\(size)") }
     stride = try reader.integer()
     alignmentMask = try reader.integer()
     let inlineByte: UInt8 = try reader.integer()

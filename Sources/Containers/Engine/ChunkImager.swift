@@ -25,6 +25,8 @@ final class ChunkImager: ImageContext {
   private let chunkSize: Int
   private let known: (ChunkIndex) -> Digest?
   @exclusivity(unchecked) private var used = 0
+  /// Changed images that were made under the lock; `put(earlyBelow:)` puts them in their places.
+  private var early: (changed: ArraySlice<(chunk: ChunkIndex, digest: Digest)>, images: PageBuffer)?
 
   var home: ArenaAddress { membership.arena.home }
 
@@ -176,19 +178,30 @@ final class ChunkImager: ImageContext {
     }
   }
 
-  /// Puts `changed` and `images` in ascending order: some images are made under the lock, and the
-  /// others after it.
-  func sort() {
-    let order = changed.indices.sorted { changed[$0].chunk < changed[$1].chunk }
-    guard order != Array(changed.indices) else { return }
-    let sorted = PageBuffer(byteCount: images.byteCount, zeroed: false)
-    for (position, place) in order.enumerated() {
-      let image = images.bytes[place * chunkSize..<(place + 1) * chunkSize]
-      (sorted.bytes.baseAddress.unsafelyUnwrapped + position * chunkSize).copyMemory(
-        from: image.base.baseAddress.unsafelyUnwrapped + image.startIndex, byteCount: chunkSize)
+  /// Sets aside the images made so far, under the lock: as many as `chunkCount` others follow, from
+  /// copies, and belong between them. Both kinds are made in ascending order.
+  func setAside(before chunkCount: Int) {
+    guard chunkCount > 0 else { return }
+    if !changed.isEmpty { early = (changed[...], images) }
+    // The type table may follow.
+    images = PageBuffer(byteCount: (chunkCount + changed.count + 4) * chunkSize, zeroed: false)
+    changed = []
+    used = 0
+  }
+
+  /// Puts what was set aside of the chunks before `chunk`, or of all, behind what is there.
+  func put(earlyBelow chunk: ChunkIndex?) {
+    while let next = early?.changed.first, chunk.map({ next.chunk < $0 }) ?? true {
+      guard let (left, source) = early else { return }
+      makeRoom(for: chunkSize)
+      let start = source.bytes.baseAddress.unsafelyUnwrapped + left.startIndex * chunkSize
+      (images.bytes.baseAddress.unsafelyUnwrapped + used).copyMemory(
+        from: start, byteCount: chunkSize)
+      used += chunkSize
+      changed.append(next)
+      early?.changed.removeFirst()
     }
-    images = sorted
-    changed = order.map { changed[$0] }
+    if early?.changed.isEmpty ?? false { early = nil }
   }
 
   // MARK: ImageContext

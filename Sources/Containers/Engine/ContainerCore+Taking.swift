@@ -129,31 +129,37 @@ extension ContainerCore {
     let work = ImageWork(membership)
     let rebuilt = line.rebuilt
     let stored = line.stored
-    var fixed = Fixed(
-      membership: membership,
-      imager: ChunkImager(
-        membership, types: line.types, chunkCount: work.imageCount,
-        known: { rebuilt?[$0] ?? stored[$0] }),
-      emptied: work.emptied, isWhole: isWhole, statistics: PointStatistics())
-    defer { line.types = fixed.imager.types }
     // After a rehash, whether anything changed decides what the images are compared with.
     let byteCount = work.wholeCount * chunkSize.rawValue
     let copies = byteCount <= PointCopies.most && rebuilt == nil
+    var later = 0
+    var fixed = Fixed(
+      membership: membership,
+      imager: ChunkImager(
+        membership, types: line.types, chunkCount: copies ? work.partCount : work.imageCount,
+        known: { rebuilt?[$0] ?? stored[$0] }),
+      emptied: work.emptied, isWhole: isWhole, statistics: PointStatistics())
+    defer { line.types = fixed.imager.types }
     if copies {
       line.copies.begin(byteCount: byteCount)
       let kept = line.copies.byteCount
       state.withLock { $0.statistics.copyPoolBytes = kept }
     }
-    for (chunk, extent) in work.whole {
+    for (chunk, extent) in work.images {
+      guard let extent else {
+        try fixed.imager.makePart(chunk)
+        continue
+      }
       if copies, !membership.books[Int(chunk.rawValue)].isEntangled {
         let bytes = try line.copies.copy(
           chunk, extent: extent * chunkSize.rawValue, of: membership)
         fixed.copies.append((chunk, bytes))
+        later += extent
       } else {
         try fixed.imager.make(chunk, from: nil)
       }
     }
-    for chunk in work.parts { try fixed.imager.makePart(chunk) }
+    fixed.imager.setAside(before: later)
     if rebuilt != nil { try compareWithStored(&fixed, makesVersion) }
     return fixed
   }
@@ -206,7 +212,6 @@ extension ContainerCore {
       }
     }
     if let expected = fixed.expected { check(imager, removed, against: expected) }
-    imager.sort()
     fixed.statistics.imaging = clock.now - begun
     return Taken(
       changed: imager.changed, removed: removed.sorted(),
@@ -216,7 +221,11 @@ extension ContainerCore {
 
   private func makeImages(of fixed: inout Fixed) throws(ContainerError) {
     defer { line.types = fixed.imager.types }
-    for (chunk, bytes) in fixed.copies { try fixed.imager.make(chunk, from: bytes) }
+    for (chunk, bytes) in fixed.copies {
+      fixed.imager.put(earlyBelow: chunk)
+      try fixed.imager.make(chunk, from: bytes)
+    }
+    fixed.imager.put(earlyBelow: nil)
     fixed.copies = []
   }
 

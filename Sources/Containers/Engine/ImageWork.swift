@@ -1,16 +1,16 @@
 import SoftPMBase
 
-/// Which images a point makes: the marked chunks, sorted by what is to be done about each.
+/// Which images a point makes: the marked chunks, and what is to be done about each.
 struct ImageWork {
-  /// Slabs, and large runs as a whole, with how many chunks they are.
-  private(set) var whole: [(chunk: ChunkIndex, extent: Int)] = []
-  /// Chunks of large runs of which other chunks stay as they are.
-  private(set) var parts: [ChunkIndex] = []
+  /// In ascending order: slabs, and large runs as a whole, with how many chunks they are; and chunks
+  /// of large runs of which other chunks stay as they are, without.
+  private(set) var images: [(chunk: ChunkIndex, extent: Int?)] = []
   /// Chunks without members.
   private(set) var emptied: [ChunkIndex] = []
 
-  var wholeCount: Int { whole.reduce(0) { $0 + $1.extent } }
-  var imageCount: Int { wholeCount + parts.count }
+  private(set) var wholeCount = 0
+  private(set) var partCount = 0
+  var imageCount: Int { wholeCount + partCount }
 
   /// Takes the marks from a membership.
   init(_ membership: Membership) {
@@ -23,7 +23,7 @@ struct ImageWork {
       position += 1
       if book.kind == .continuation {
         // Where the run has no parts its head is marked, and where it has no member, too.
-        if membership.hasParts(Int(book.run)) { parts.append(chunk) }
+        if membership.hasParts(Int(book.run)) { addPart(chunk) }
       } else if extent == 0 {
         for part in 0..<max(1, book.run) { emptied.append(ChunkIndex(chunk.rawValue + part)) }
       } else if book.kind.isLarge, membership.hasParts(Int(chunk.rawValue)) {
@@ -31,15 +31,25 @@ struct ImageWork {
         if membership.isPlainBytes(Int(chunk.rawValue)), last < marked.count,
           marked[last].rawValue == chunk.rawValue + UInt32(extent) - 1
         {
-          whole.append((chunk, extent))
+          addWhole(chunk, extent)
           position += extent - 1
         } else {
-          parts.append(chunk)
+          addPart(chunk)
         }
       } else {
-        whole.append((chunk, extent))
+        addWhole(chunk, extent)
       }
     }
+  }
+
+  private mutating func addWhole(_ chunk: ChunkIndex, _ extent: Int) {
+    images.append((chunk, extent))
+    wholeCount += extent
+  }
+
+  private mutating func addPart(_ chunk: ChunkIndex) {
+    images.append((chunk, nil))
+    partCount += 1
   }
 }
 

@@ -343,9 +343,10 @@ private struct FieldMatching {
   init(
     _ record: TypeRecord, _ fields: [ValueLayout.Field], _ renames: TypeRenames, isTuple: Bool
   ) {
-    stored = record.fields.filter { $0.reach != .note && !$0.reach.isOfTail }
+    let stored = record.fields.filter { $0.reach != .note && !$0.reach.isOfTail }
+    self.stored = stored
     guard !isTuple else {
-      matches = fields.indices.map { $0 < record.fields.count ? $0 : nil }
+      matches = fields.indices.map { stored.indices.contains($0) ? $0 : nil }
       return
     }
     var places: [String: [Int]] = [:]
