@@ -64,9 +64,7 @@ extension ChunkStore {
     var victims: [VersionNode] = []
     for node in listing.ageing {
       guard mayGo(node) else { break }
-      if node.isBeingDropped || node.pins > 0 || graph.index.bases[node.facts.id] != nil {
-        continue
-      }
+      if node.isBeingDropped || node.pins > 0 || graph.isBase(node.facts.id) { continue }
       if queue.contains(where: { $0.parent == node.facts.id }) { continue }
       if isPinnedElsewhere(node.facts.id) { continue }
       node.isBeingDropped = true

@@ -78,12 +78,12 @@ extension ChunkStore {
       usage.versions.append(
         VersionUsage(
           version: node.facts.id, container: node.facts.container,
-          ownBytes: blocks * Block.byteCount, reasons: reasons(for: node, mine, nodes)))
+          ownBytes: blocks * Block.byteCount, reasons: reasons(for: node, mine)))
     }
   }
 
   private func reasons(
-    for node: VersionNode, _ children: [VersionNode], _ nodes: [VersionNode]
+    for node: VersionNode, _ children: [VersionNode]
   ) -> [VersionReason] {
     let id = node.facts.id
     return monitor.locked {
@@ -91,11 +91,7 @@ extension ChunkStore {
       if node.isDropped { reasons.append(children.count > 1 ? .shared : .dropped) }
       if graph.containers[node.facts.container]?.newest == id { reasons.append(.newest) }
       if node.facts.label != nil { reasons.append(.label) }
-      let begins = { (other: VersionNode) in
-        other.facts.parent == id && other.facts.container != node.facts.container
-          && !other.isDropped
-      }
-      if nodes.contains(where: begins) { reasons.append(.branch) }
+      if graph.isBase(id) { reasons.append(.branch) }
       if node.pins > 0 { reasons.append(.snapshot) }
       if medium.device.pins?.isTaken(from: .version(id), to: .version(VersionID(id.rawValue + 1)))
         ?? false

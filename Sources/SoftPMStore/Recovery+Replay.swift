@@ -10,7 +10,7 @@ extension Recovery {
     graph.unfinished = checkpoint.unfinished
     let reader = TreeReader(medium: medium, identity: superblock.identity, source: source)
     try reader.walk(checkpoint.containers) { (key, value) throws(ContainerError) in
-      graph.containers[ContainerNumber(key)] = try ContainerEntry(decoding: value, number: key)
+      graph.add(try ContainerEntry(decoding: value, number: key))
     }
     graph.stored = checkpoint.versions.map { (reader, $0) }
     var tail = ChunkStore.Tail()

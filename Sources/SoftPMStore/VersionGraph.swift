@@ -8,6 +8,8 @@
 // 3. Version numbers rise along every line, and a parent's is smaller than its children's.
 // 4. A dropped version is *hidden*: nobody sees it, but others' tables may need it until a fold
 //    has given its space back.
+// 5. `bases` has every container's base, with the number of containers that begin there. A base
+//    outlives the versions that descend from it: it belongs to the container.
 
 import SoftPMBase
 
@@ -23,6 +25,8 @@ struct ContainerEntry {
   var isBeingDeleted = false
   var newest: VersionID?
   var versionCount = 0
+  /// Another container's version that the first version of this one descends from.
+  var base: VersionID?
   /// Nil keeps every version.
   var retention = StoredRetention.all
 }
@@ -74,6 +78,7 @@ final class VersionNode {
 
 struct VersionGraph {
   var containers: [ContainerNumber: ContainerEntry] = [:]
+  private var bases: [VersionID: Int] = [:]
   /// Those that are known, listed or pending.
   var versions: [VersionID: VersionNode] = [:]
   /// Dropped ones whose space has not been given back.
@@ -134,14 +139,39 @@ struct VersionGraph {
 
   mutating func add(_ node: VersionNode) {
     versions[node.facts.id] = node
-    index.added(node, isBranch: isBranch(node))
+    index.added(node)
+    let number = node.facts.container
+    if let entry = containers[number], entry.newest == nil, entry.base == nil, isBranch(node) {
+      setBase(of: number, to: node.facts.parent)
+    }
+  }
+
+  /// A container that a checkpoint or a barrier tells of.
+  mutating func add(_ entry: ContainerEntry) {
+    containers[entry.number] = entry
+    if let base = entry.base { bases[base, default: 0] += 1 }
+  }
+
+  /// Whether a container begins with this version of another one.
+  func isBase(_ id: VersionID) -> Bool { bases[id] != nil }
+
+  private mutating func setBase(of number: ContainerNumber, to base: VersionID?) {
+    if let old = containers[number]?.base, let count = bases[old] {
+      bases[old] = count > 1 ? count - 1 : nil
+    }
+    containers[number]?.base = base
+    if let base { bases[base, default: 0] += 1 }
   }
 
   /// Takes out a version that failed.
   mutating func forget(_ id: VersionID) {
     guard let node = versions.removeValue(forKey: id) else { return }
-    index.removed(node, isBranch: isBranch(node))
+    index.unlist(node)
     index.unlinked(node)
+    let entry = containers[node.facts.container]
+    if let entry, entry.newest == nil, entry.base == node.facts.parent {
+      setBase(of: entry.number, to: nil)
+    }
   }
 
   private func isBranch(_ node: VersionNode) -> Bool {
@@ -176,13 +206,14 @@ struct VersionGraph {
   /// Takes a container and its versions out of the list.
   mutating func remove(_ number: ContainerNumber) throws(ContainerError) {
     for node in try listed(number) { drop(node) }
+    setBase(of: number, to: nil)
     containers[number] = nil
     index.listed[number] = nil
   }
 
   mutating func drop(_ node: VersionNode) {
     guard !node.isDropped else { return }
-    index.removed(node, isBranch: isBranch(node))
+    index.unlist(node)
     node.isDropped = true
     node.isChanged = true
     node.isBeingDropped = false
@@ -205,8 +236,7 @@ extension VersionGraph {
       guard containers[number] == nil, container(named: name) == nil else {
         throw refuse("a container that does not exist yet")
       }
-      containers[number] = ContainerEntry(
-        number: number, name: name, chunkBytes: chunkBytes, isStored: true)
+      add(ContainerEntry(number: number, name: name, chunkBytes: chunkBytes, isStored: true))
       nextContainer = max(nextContainer, number.rawValue + 1)
     case .versionMade(let facts, let removed, let chunks):
       guard let container = containers[facts.container], try known(facts.id) == nil else {

@@ -4,11 +4,9 @@
 // Facts, once everything that the checkpoint has is known (`VersionGraph.loadAll`):
 // 1. `listed` has the durable listed versions of each container, by rising number; `ageing` those
 //    of them without a label, which retention may drop.
-// 2. `bases` has every version that a listed or pending version of another container descends
-//    from, with the number of those.
-// 3. `children` has, for every version, those whose table shares with its: what `tableParent`
+// 2. `children` has, for every version, those whose table shares with its: what `tableParent`
 //    says, the other way round. Pending and hidden ones count.
-// 4. `unsaved` has every version whose record in the tree of versions is missing or out of date.
+// 3. `unsaved` has every version whose record in the tree of versions is missing or out of date.
 
 import SoftPMBase
 
@@ -19,7 +17,6 @@ struct VersionIndex {
   }
 
   var listed: [ContainerNumber: Listing] = [:]
-  private(set) var bases: [VersionID: Int] = [:]
   private(set) var children: [VersionID: [VersionNode]] = [:]
   var unsaved: [VersionID: VersionNode] = [:]
 
@@ -27,7 +24,6 @@ struct VersionIndex {
     _ versions: [VersionID: VersionNode], _ hidden: [VersionID: VersionNode]
   ) {
     listed = [:]
-    bases = [:]
     children = [:]
     unsaved = [:]
     let nodes = (Array(versions.values) + Array(hidden.values))
@@ -35,27 +31,13 @@ struct VersionIndex {
     for node in nodes {
       link(node)
       if !node.isFolded || node.isChanged { unsaved[node.facts.id] = node }
-      if node.isDropped { continue }
-      if node.isDurable { list(node) }
-      if let parent = node.facts.parent, let known = versions[parent] ?? hidden[parent],
-        known.facts.container != node.facts.container
-      {
-        bases[parent, default: 0] += 1
-      }
+      if !node.isDropped, node.isDurable { list(node) }
     }
   }
 
-  mutating func added(_ node: VersionNode, isBranch: Bool) {
-    if isBranch, let parent = node.facts.parent { bases[parent, default: 0] += 1 }
+  mutating func added(_ node: VersionNode) {
     link(node)
     unsaved[node.facts.id] = node
-  }
-
-  /// A version is no longer listed or pending; it may live on, hidden.
-  mutating func removed(_ node: VersionNode, isBranch: Bool) {
-    unlist(node)
-    guard isBranch, let parent = node.facts.parent, let count = bases[parent] else { return }
-    bases[parent] = count > 1 ? count - 1 : nil
   }
 
   mutating func list(_ node: VersionNode) {

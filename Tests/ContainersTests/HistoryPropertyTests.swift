@@ -48,6 +48,8 @@ private struct RandomHistory {
   }
   struct Line {
     let name: String
+    /// Another line's version that this one began with.
+    let base: VersionID?
     var container: Container<World>
     var mutator: WorldMutator
     var versions: [VersionID: Version] = [:]
@@ -99,7 +101,7 @@ private struct RandomHistory {
     let version = try container.persistAndWait()
     lastVersion = version
     lines["line 0"] = Line(
-      name: "line 0", container: container, mutator: mutator,
+      name: "line 0", base: nil, container: container, mutator: mutator,
       versions: [version: Version(parent: nil, content: content, label: nil)],
       current: version, content: content, newest: version)
   }
@@ -193,12 +195,11 @@ private struct RandomHistory {
   }
 
   /// What a new version drops with it: all but the newest few, the new one among them. Kept are
-  /// labelled versions, those under a snapshot, those that a branch's versions descend from, and,
-  /// by its own point, what the new one descends from.
+  /// labelled versions, those under a snapshot, those that another line began with for as long as
+  /// that line is there, and, by its own point, what the new one descends from.
   private func age(_ line: inout Line, parent: VersionID) {
     guard let kept, let oldest = line.versions.keys.sorted().suffix(kept).first else { return }
-    let others = lines.filter { $0.key != line.name }.values
-    let bases = Set(others.flatMap { $0.versions.values.compactMap(\.parent) })
+    let bases = Set(lines.values.compactMap(\.base))
     for (version, model) in line.versions where version < oldest && model.label == nil {
       let isPinned = past.contains { $0.version == version }
       if isPinned || bases.contains(version) || version == parent { continue }
@@ -213,7 +214,8 @@ private struct RandomHistory {
     guard let base = line.versions[version], let own = container.version else { return }
     lastVersion = max(lastVersion, own)
     lines[name] = Line(
-      name: name, container: container, mutator: WorldMutator(seed: random.next()),
+      name: name, base: version, container: container,
+      mutator: WorldMutator(seed: random.next()),
       versions: [own: Version(parent: version, content: base.content, label: nil)],
       current: own, content: base.content, newest: own)
   }

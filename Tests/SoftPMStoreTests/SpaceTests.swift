@@ -94,6 +94,50 @@ import Testing
     #expect(try store.verify().problems == [])
   }
 
+  @Test(
+    "a branch's base is kept for as long as there is the branch, whatever became of its versions")
+  func bases() throws {
+    var device = MemoryDevice()
+    var store = try ChunkStore.open(on: device, options(foldAfter: .max))
+    let made = try store.createContainer(named: "a", chunkSize: .kibibytes(4))
+    let branch = try store.createContainer(named: "b", chunkSize: .kibibytes(4))
+    let base = try commit(store, made.number, parent: nil, 0..<2)
+    var tip = try commit(store, branch.number, parent: base, 1..<2)
+    var last = base
+    /// Makes points on both lines, of which each keeps its newest, and says which versions the first has.
+    func kept() throws -> [VersionID] {
+      for number in [made.number, branch.number] {
+        try store.setRetention(.latest(1), of: number)
+      }
+      for _ in 0..<3 {
+        tip = try commit(store, branch.number, parent: tip, 1..<2)
+        last = try commit(store, made.number, parent: last, 0..<1)
+      }
+      #expect(try store.versions(of: branch.number).map(\.id) == [tip])
+      return try store.versions(of: made.number).map(\.id)
+    }
+    #expect(try kept() == [base, last])
+    func reopen() throws {
+      try store.close()
+      device = MemoryDevice(device.content)
+      store = try ChunkStore.open(on: device, options(foldAfter: .max))
+    }
+    // Opened again, from the barriers and from a checkpoint.
+    try reopen()
+    #expect(try kept() == [base, last])
+    try store.checkpointNow()
+    try reopen()
+    #expect(try kept() == [base, last])
+    #expect(try store.usage().versions.first { $0.version == base }?.reasons == [.branch])
+    try store.deleteContainer(branch.number)
+    #expect(try store.versions(of: made.number).map(\.id) == [base, last])
+    last = try commit(store, made.number, parent: last, 0..<1)
+    #expect(try store.versions(of: made.number).map(\.id) == [last])
+    try store.checkpointNow()
+    #expect(try store.spaceProblem() == nil)
+    #expect(try store.verify().problems == [])
+  }
+
   @Test("retention by age keeps what is young, what has a label, and the newest however old")
   func ages() throws {
     let now = Hand()

@@ -1,8 +1,8 @@
 // What the trees' leaves say.
 //
 //     tree of a version's chunks   key: chunk. Block 8, digest 16, birth 8.
-//     tree of containers           key: number. Chunk bytes 4, zero 4, newest version 8,
-//                                  versions 8, name (length 4, UTF-8).
+//     tree of containers           key: number. Chunk bytes 4, flags 4 (bit 0: it has a base),
+//                                  newest version 8, versions 8, name (length 4, UTF-8), base 8.
 //     tree of versions             key: version. Flags 8 (bit 0: dropped, kept for others),
 //                                  parent in the table's sense 8, chunk tree 32, chunk bytes 4,
 //                                  zero 4, then the version's facts as in a change.
@@ -57,10 +57,11 @@ extension ContainerEntry {
   var encoded: [UInt8] {
     var writer = ByteWriter(capacity: 64)
     writer.integer(UInt32(chunkBytes))
-    writer.zeros(4)
+    writer.integer(UInt32(base == nil ? 0 : 1))
     writer.integer(newest?.rawValue ?? 0)
     writer.integer(UInt64(versionCount))
     writer.string(name)
+    if let base { writer.integer(base.rawValue) }
     return writer.bytes
   }
 
@@ -68,14 +69,18 @@ extension ContainerEntry {
     self = try SoftPMStore.decoding(bytes, "container entry") {
       (reader: inout ByteReader) throws(ContainerError) in
       let chunkBytes = try reader.chunkBytes()
-      try reader.zeros(4)
+      let flags = try reader.integer(UInt32.self)
+      guard flags <= 1 else { throw reader.invalid("a container entry") }
       let newest = try reader.integer(UInt64.self)
       let count = try reader.integer(UInt64.self)
       guard let versionCount = Int(exactly: count) else { throw reader.invalid("a count") }
       let name = try reader.string(atMost: Limits.containerNameBytes, of: "container name")
+      let base = try flags == 1 ? reader.integer(UInt64.self) : nil
+      guard base != 0 else { throw reader.invalid("a base") }
       return ContainerEntry(
         number: ContainerNumber(number), name: name, chunkBytes: chunkBytes, isStored: true,
-        newest: newest == 0 ? nil : VersionID(newest), versionCount: versionCount)
+        newest: newest == 0 ? nil : VersionID(newest), versionCount: versionCount,
+        base: base.map { VersionID($0) })
     }
   }
 }
