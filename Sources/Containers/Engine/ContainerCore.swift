@@ -142,10 +142,13 @@ final class ContainerCore: @unchecked Sendable {
 
   /// For members that cannot throw: a closed or forked container is a mistake of the program.
   func requireUsable(for operation: StaticString) {
+    requireSameProcess(for: operation)
     if isClosed { misuse("`\(operation)` of the closed container \"\(name)\".") }
-    if ForkGuard.isForked(since: store.forkGeneration) {
-      misuse("`\(operation)` of \"\(name)\" in a process forked after its store was opened.")
-    }
+  }
+
+  /// For members that cannot throw, and go on after the container was closed.
+  func requireSameProcess(for operation: StaticString) {
+    ForkGuard.requireSameProcess(as: store.forkGeneration, for: operation)
   }
 
   static func closed(_ name: String) -> ContainerError {

@@ -34,4 +34,11 @@ enum ForkGuard {
       message: "This process was forked after the store was opened; only the parent may use it. "
         + "Open stores after forking, or start another program with posix_spawn.")
   }
+
+  /// For what cannot throw. Comes before any lock is touched: whoever held it may have stayed in
+  /// the parent, and then it is never free again.
+  static func requireSameProcess(as opened: Int, for operation: StaticString) {
+    guard isForked(since: opened) else { return }
+    misuse("`\(operation)` in a process forked after its store was opened (.forked).")
+  }
 }

@@ -55,6 +55,12 @@ final class StoreCore: @unchecked Sendable {
     }
   }
 
+  /// For properties that cannot throw.
+  func deviceStatistics(for operation: StaticString) -> StoreStatistics {
+    ForkGuard.requireSameProcess(as: forkGeneration, for: operation)
+    return chunks.statistics
+  }
+
   func requireWritable() throws(ContainerError) {
     guard !isReadOnly else {
       throw ContainerError(

@@ -109,6 +109,7 @@ public final class Container<Root>: Sendable {
   @discardableResult
   public func collectGarbage() throws -> GarbageReport {
     try withoutScopes {
+      try core.requireOpen()
       let before = core.knownMemberCount
       core.traceAtNextPoint()
       let version = try persistAndWait()
@@ -125,7 +126,10 @@ public final class Container<Root>: Sendable {
   }
 
   /// The version that the live graph descends from; nil before the first point.
-  public var version: VersionID? { withoutScopes { core.currentVersion } }
+  public var version: VersionID? {
+    core.requireSameProcess(for: "version")
+    return withoutScopes { core.currentVersion }
+  }
 
   /// The objects of a past version, alive beside the present ones.
   ///
@@ -188,7 +192,10 @@ public final class Container<Root>: Sendable {
   /// What can be set. Stored by the next point. Assigning another value to `chunkSize` or
   /// `addressSpace` traps: they are fixed when the container is made.
   public var attributes: ContainerAttributes {
-    get { core.state.withLock { $0.attributes } }
+    get {
+      core.requireSameProcess(for: "attributes")
+      return core.state.withLock { $0.attributes }
+    }
     set {
       core.requireUsable(for: "attributes")
       withoutScopes {
@@ -214,7 +221,10 @@ public final class Container<Root>: Sendable {
     try withoutScopes { try core.exclude(field) }
   }
 
-  public var statistics: ContainerStatistics { withoutScopes { core.currentStatistics } }
+  public var statistics: ContainerStatistics {
+    core.requireSameProcess(for: "statistics")
+    return withoutScopes { core.currentStatistics }
+  }
 
   /// Waits for the points in flight, and lets go of the container. What the program still holds
   /// of its objects stays valid; no `deinit` runs, for the objects live on in the store.

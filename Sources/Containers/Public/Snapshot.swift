@@ -20,6 +20,8 @@ public final class Snapshot<Root>: Sendable {
   }
 
   deinit {
+    // A forked child leaves the version to its parent.
+    guard !core.isForked else { return }
     withoutScopes { core.close() }
   }
 
@@ -30,12 +32,14 @@ public final class Snapshot<Root>: Sendable {
 
   /// The version's root. Objects that the program keeps stay valid after `close()`.
   public var root: Root {
+    core.requireSameProcess(for: "root")
     guard let box = core.box else { misuse("`root` of a closed snapshot.") }
     return unsafeDowncast(box, to: RootBox<Root>.self).value
   }
 
   /// Gives the version's memory back, but for the objects that the program still holds.
   public func close() {
+    core.requireSameProcess(for: "close")
     withoutScopes { core.close() }
   }
 }
@@ -50,11 +54,19 @@ final class SnapshotCore: Sendable {
   }
 
   private let held: Mutex<Held?>
+  private let forkGeneration: Int
 
   /// The version is pinned already; closing unpins it.
   init(_ restored: Restored, of store: StoreCore) {
+    forkGeneration = store.forkGeneration
     held = Mutex(
       Held(arena: restored.arena, box: restored.rootBox, line: restored.line, store: store))
+  }
+
+  var isForked: Bool { ForkGuard.isForked(since: forkGeneration) }
+
+  func requireSameProcess(for operation: StaticString) {
+    ForkGuard.requireSameProcess(as: forkGeneration, for: operation)
   }
 
   var box: AnyObject? { held.withLock { $0?.box } }

@@ -69,14 +69,14 @@ public struct VersionSpace: Sendable, Hashable {
 
 extension Store {
   /// The driver that carries bytes to the medium: `uring`, `pmem`, `posix` or `memory`.
-  public var driver: String { core.chunks.statistics.driver }
+  public var driver: String { core.deviceStatistics(for: "driver").driver }
 
   /// What the store lies on: `file`, `block device`, `persistent memory` or `memory`.
-  public var medium: String { core.chunks.statistics.medium }
+  public var medium: String { core.deviceStatistics(for: "medium").medium }
 
   /// Why it is that driver, and for `pmem` what makes a point durable: a fence, where the file is
   /// on persistent memory, else `msync`. Empty where there is nothing to say.
-  public var driverReason: String { core.chunks.statistics.reason }
+  public var driverReason: String { core.deviceStatistics(for: "driverReason").reason }
 
   /// Makes the store's file as small as what is kept allows.
   ///

@@ -42,7 +42,7 @@ let snapshot = try container.snapshot(first)
 let id = try pCAlloc("ambient", Counter())
 let version = try pPointSync(id)
 
-/// Every call that can throw, but those that go on without the store.
+/// Every call that can throw.
 func calls() -> [(String, () throws -> Void)] {
   var root = Counter()
   return [
@@ -56,6 +56,7 @@ func calls() -> [(String, () throws -> Void)] {
     ("compact", { _ = try store.compact() }),
     ("backup", { try store.backup(to: copy) }),
     ("space", { _ = try store.space }),
+    ("migrationReport", { _ = try store.migrationReport(of: "counter", as: Counter.self) }),
     ("persist", { try container.persist() }),
     ("persistAndWait", { try container.persistAndWait() }),
     ("persist(label:)", { try container.persist(label: "of the child") }),
@@ -66,6 +67,7 @@ func calls() -> [(String, () throws -> Void)] {
     ("diff", { _ = try container.diff(first, first) }),
     ("setLabel", { try container.setLabel("of the child", on: first) }),
     ("deleteVersion", { try container.deleteVersion(first) }),
+    ("collectGarbage", { try container.collectGarbage() }),
     ("exclude", { try container.exclude(\Counter.note) }),
     ("pCAlloc", { try pCAlloc("other", Counter()) }),
     ("pCRestore", { _ = try pCRestore("ambient", &root) }),
@@ -73,8 +75,11 @@ func calls() -> [(String, () throws -> Void)] {
     ("pPointSync", { try pPointSync(id) }),
     ("pExclude", { try pExclude(id, \Counter.note) }),
     ("pCSetAttr", { try pCSetAttr(id, .retention(.all)) }),
+    ("pCGetAttr", { _ = try pCGetAttr(id) }),
     ("pCSwitch", { try pCSwitch(id, to: version, &root) }),
     ("pCClone", { _ = try pCClone(id, as: "clone") }),
+    ("pCDelete", { try pCDelete(id) }),
+    ("pCFree", { try pCFree(id) }),
     ("container.close", { try container.close() }),
     ("store.close", { try store.close() }),
   ]
@@ -101,7 +106,16 @@ func useTraps() {
     ("update", { container.update { $0.value = 0 } }),
     ("root", { _ = container.root }),
     ("root =", { container.root = Counter() }),
+    ("attributes", { _ = container.attributes }),
     ("attributes =", { container.attributes.retention = .all }),
+    ("version", { _ = container.version }),
+    ("statistics", { _ = container.statistics }),
+    ("snapshot.root", { _ = snapshot.root }),
+    ("snapshot.read", { snapshot.read { _ in } }),
+    ("snapshot.close", { snapshot.close() }),
+    ("driver", { _ = store.driver }),
+    ("medium", { _ = store.medium }),
+    ("driverReason", { _ = store.driverReason }),
   ]
   for (name, trap) in traps {
     let status = inChild(trap)
