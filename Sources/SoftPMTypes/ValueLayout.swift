@@ -338,12 +338,17 @@ extension ValueLayout {
       guard let field = fields.last(where: { $0.offset <= offset && $0.occupies(offset) })
       else { return "" }
       let rest = field.layout.path(toSlotAt: offset - field.offset, in: value + field.offset)
-      return field.isTransparent ? rest : ".\(field.name)\(rest)"
+      return field.isTransparent || field.isExecutor ? rest : ".\(field.name)\(rest)"
     }
   }
 }
 
 extension ValueLayout.Field {
+  /// What the compiler adds to an actor, and no source names.
+  var isExecutor: Bool {
+    if case .form(let form) = layout.structure { form is ActorForm } else { false }
+  }
+
   func occupies(_ offset: Int) -> Bool { offset - self.offset < max(layout.size, 1) }
 
   /// What its type describes of it, beyond what reflection shows.
