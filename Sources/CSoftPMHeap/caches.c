@@ -8,6 +8,8 @@
 //    its next slow path), and when the thread exits.
 // 3. A range in quarantine, or closed, has the slot of no cache: its cells are freed under its
 //    lock.
+// 4. Where a range was returned, its caches hold nothing. One that is still bound to its record
+//    serves the range that gets the record next, which has the same slot and sizes.
 
 #include "heap.h"
 
@@ -133,6 +135,7 @@ void softpm_caches_drop_closed(softpm_thread *thread) {
     softpm_range *range = thread->by_slot[slot]->range;
     if (range != NULL && !atomic_load(&range->is_open)) drop(thread, slot);
   }
+  softpm_scope_settle(thread);
 }
 
 // At a thread's exit. Destructors that run later find no cache and take the lock.

@@ -102,7 +102,7 @@ enum { softpm_no_bin = 0xff };
 
 struct softpm_range {
   // Read by every allocation and free, so apart from what changes; constant until the range is
-  // returned, apart from the flags and the slot.
+  // returned and its record serves another one (ranges.c), apart from the flags and the slot.
   uintptr_t base;
   softpm_state *states;
   _Atomic(uint64_t *) words;      // one per 16 bytes; NULL until first asked for
@@ -134,6 +134,11 @@ struct softpm_range {
   size_t quarantine_count, quarantine_capacity;
   uint32_t bins[softpm_bin_count];  // first chunk with free cells, 0 for none
   softpm_range *next;             // in the registry
+  uint32_t returned_at;           // how many closings there had been
+  // Under the registry's lock.
+  bool is_forgotten;
+  softpm_range *next_forgotten;
+  _Atomic(uint32_t) generation;   // how many ranges had this record before
 };
 
 _Static_assert(offsetof(softpm_range, lock) == 64, "the hot fields fill one cache line");
@@ -146,6 +151,7 @@ typedef struct softpm_registry {
   _Atomic(softpm_range *) *table;   // by granule
   softpm_lock lock;
   _Atomic(softpm_range *) first;
+  softpm_range *forgotten;          // whose records may serve again once they are returned
   size_t page_bytes;                // the system's; asked for once
   _Atomic(uint32_t) closings;       // tells threads to empty their caches of closed ranges
 } softpm_registry;
@@ -297,6 +303,7 @@ typedef struct softpm_thread {
   softpm_cache *by_slot[softpm_slot_count];
   softpm_range *target;           // where this thread's objects go; NULL: not to an arena
   softpm_range *ambient;
+  uint32_t ambient_generation;    // of the range when it became ambient
   softpm_scope explicit_scope;    // 0 none, 1 outside, else a range
   uint32_t closings_seen;
   bool has_ended;                 // its caches are gone for good: it is exiting
@@ -316,6 +323,8 @@ softpm_hidden void softpm_free_slowly(softpm_range *range, uintptr_t start);
 softpm_hidden void softpm_caches_drop_closed(softpm_thread *thread);
 // The calling thread's target has changed.
 softpm_hidden void softpm_caches_follow_target(softpm_thread *thread);
+// Finds out the calling thread's target.
+softpm_hidden void softpm_scope_settle(softpm_thread *thread);
 
 // MARK: trap.c
 

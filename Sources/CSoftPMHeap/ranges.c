@@ -92,7 +92,30 @@ static uintptr_t reserve_aligned(size_t bytes) {
   return 0;
 }
 
-// Records of ranges come from pages of their own and are never freed.
+// Records of ranges come from pages of their own and are never freed: whoever looks an address up
+// may have one in hand that is just being returned. They serve again, for ranges of the same chunk
+// size, some closings after nobody can have it in hand any more. So a program that opens and closes
+// arenas all its life has as many as it ever had at once, and these.
+static const uint32_t closings_until_reuse = 64;
+
+static softpm_range *forgotten_record(size_t chunk_bytes) {
+  uint32_t closings = atomic_load(&softpm_ranges.closings);
+  for (softpm_range **at = &softpm_ranges.forgotten; *at != NULL; at = &(*at)->next_forgotten) {
+    softpm_range *range = *at;
+    if (!atomic_load(&range->is_returned) || range->chunk_bytes != chunk_bytes) continue;
+    if (closings - range->returned_at < closings_until_reuse) continue;
+    *at = range->next_forgotten;
+    return range;
+  }
+  return NULL;
+}
+
+static void forget_record(softpm_range *range) {
+  range->is_forgotten = true;
+  range->next_forgotten = softpm_ranges.forgotten;
+  softpm_ranges.forgotten = range;
+}
+
 static softpm_range *new_record(void) {
   static char *next, *end;
   size_t bytes = rounded_up(sizeof(softpm_range), 64);
@@ -153,24 +176,53 @@ static uint8_t next_slot(void) {
   return (uint8_t)(1 + arenas++ % (softpm_no_slot - 1));
 }
 
+// What a record says of a range that nothing is in yet. Under its lock.
+static void begin(softpm_range *range) {
+  range->is_closed = false;
+  range->is_installing = false;
+  range->is_forgotten = false;
+  range->frontier = 1;
+  range->search_hint = 1;
+  range->committed_granules = 0;
+  range->used_chunks = 0;
+  range->free_chunks = 0;
+  range->dirty_free_bytes = 0;
+  range->quarantine_depth = 0;
+  range->quarantine_count = 0;
+  range->quarantine_capacity = 0;
+  memset(range->bins, 0, sizeof range->bins);
+  atomic_fetch_add(&range->generation, 1);
+  atomic_store(&range->is_returned, false);
+}
+
 static softpm_range *make_range(
     uintptr_t base, size_t bytes, size_t chunk_bytes, bool is_nursery) {
-  softpm_range *range = new_record();
+  softpm_range *range = forgotten_record(chunk_bytes);
+  bool is_new = range == NULL;
+  if (is_new) range = new_record();
   if (range == NULL) return NULL;
+  softpm_lock_take(&range->lock);
   range->base = base;
   range->bytes = bytes;
   range->mapped_bytes = bytes;
   range->chunk_bytes = (uint32_t)chunk_bytes;
   range->chunk_shift = (uint32_t)__builtin_ctzl(chunk_bytes);
   range->chunk_limit = (uint32_t)(bytes >> range->chunk_shift);
-  if (!make_tables(range)) return NULL;
-  range->frontier = 1;
-  range->search_hint = 1;
-  range->own_slot = is_nursery ? softpm_nursery_slot : next_slot();
+  if (!make_tables(range)) {
+    softpm_lock_give(&range->lock);
+    if (!is_new) forget_record(range);
+    return NULL;
+  }
+  begin(range);
+  if (is_new) range->own_slot = is_nursery ? softpm_nursery_slot : next_slot();
   atomic_store(&range->slot, range->own_slot);
+  softpm_lock_give(&range->lock);
+  // Threads that have the record's last range as their ambient one learn that it is another.
+  if (!is_new) atomic_fetch_add(&softpm_ranges.closings, 1);
   atomic_store(&range->is_open, true);
   widen_bounds(base, base + bytes);
   if (__lsan_register_root_region) __lsan_register_root_region((void *)base, bytes);
+  if (!is_new) return range;
   range->next = atomic_load(&softpm_ranges.first);
   atomic_store(&softpm_ranges.first, range);
   return range;
@@ -320,6 +372,7 @@ void softpm_range_return_if_empty(softpm_range *range) {
     atomic_store_explicit(
         &softpm_ranges.table[start >> softpm_granule_shift], NULL, memory_order_release);
   }
+  range->returned_at = atomic_load(&softpm_ranges.closings);
   atomic_store(&range->is_returned, true);
   int saved = errno;
   if (__lsan_unregister_root_region) {
@@ -350,6 +403,13 @@ void softpm_range_close(softpm_range *range) {
   softpm_range_return_if_empty(range);
   if (!atomic_load(&range->is_returned)) trim(range);
   softpm_lock_give(&range->lock);
+}
+
+void softpm_range_forget(softpm_range *range) {
+  softpm_range_close(range);
+  softpm_lock_take(&softpm_ranges.lock);
+  if (!range->is_forgotten) forget_record(range);
+  softpm_lock_give(&softpm_ranges.lock);
 }
 
 softpm_range *softpm_range_after(const softpm_range *range) {

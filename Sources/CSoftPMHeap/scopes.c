@@ -7,7 +7,11 @@
 
 enum { no_scope = 0, outside_scopes = 1 };
 
-static void settle(softpm_thread *thread) {
+void softpm_scope_settle(softpm_thread *thread) {
+  softpm_range *ambient = thread->ambient;
+  if (ambient != NULL && atomic_load(&ambient->generation) != thread->ambient_generation) {
+    thread->ambient = NULL;  // its record serves another range now
+  }
   switch (thread->explicit_scope) {
     case no_scope: thread->target = thread->ambient; break;
     case outside_scopes: thread->target = NULL; break;
@@ -20,7 +24,7 @@ static softpm_scope replace(softpm_scope scope) {
   softpm_thread *thread = &softpm_this_thread;
   softpm_scope previous = thread->explicit_scope;
   thread->explicit_scope = scope;
-  settle(thread);
+  softpm_scope_settle(thread);
   return previous;
 }
 
@@ -32,10 +36,14 @@ void softpm_scope_leave(softpm_scope previous) { replace(previous); }
 
 void softpm_scope_set_ambient(softpm_range *range) {
   softpm_this_thread.ambient = range;
-  settle(&softpm_this_thread);
+  if (range != NULL) softpm_this_thread.ambient_generation = atomic_load(&range->generation);
+  softpm_scope_settle(&softpm_this_thread);
 }
 
-softpm_range *softpm_scope_current(void) { return softpm_this_thread.target; }
+softpm_range *softpm_scope_current(void) {
+  softpm_scope_settle(&softpm_this_thread);
+  return softpm_this_thread.target;
+}
 
 #endif
 

@@ -19,6 +19,7 @@ size_t softpm_range_chunk_bytes(const softpm_range *range) { abort(); }
 softpm_range *softpm_nursery_range(void) { return NULL; }
 size_t softpm_range_alignment(void) { return SOFTPM_GRANULE; }
 void softpm_range_close(softpm_range *range) { abort(); }
+void softpm_range_forget(softpm_range *range) { abort(); }
 bool softpm_range_is_returned(const softpm_range *range) { abort(); }
 void softpm_range_measure(softpm_range *range, softpm_range_statistics *result) { abort(); }
 softpm_range *softpm_range_after(const softpm_range *range) { return NULL; }

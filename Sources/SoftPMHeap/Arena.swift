@@ -25,7 +25,7 @@ package final class Arena: Sendable {
   package let base: UInt
   package let addressSpace: ByteCount
   package let chunkSize: ByteCount
-  /// The record in C; never freed, so it may be asked at any time.
+  /// The record in C; this arena's until the end of the `Arena`, so it may be asked at any time.
   nonisolated(unsafe) let range: OpaquePointer
 
   private init(
@@ -39,7 +39,7 @@ package final class Arena: Sendable {
   }
 
   deinit {
-    softpm_range_close(range)
+    softpm_range_forget(range)
   }
 
   /// Reserves an arena's addresses: at `home` where that range is free, elsewhere where it is

@@ -40,6 +40,17 @@ extension Heap {
     softpm_nursery_range().map { ArenaStatistics(of: $0) }
   }
 
+  /// How many ranges there have been at once: their records serve again.
+  package static var recordCount: Int {
+    var count = 0
+    var next = softpm_range_after(nil)
+    while let range = next {
+      count += 1
+      next = softpm_range_after(range)
+    }
+    return count
+  }
+
   /// The closed arenas whose addresses are still taken: by live cells, which somebody refers to,
   /// or only by held ones, which wait in some thread's cache until it exits or allocates.
   package static var closedArenas: [(base: UInt, statistics: ArenaStatistics)] {

@@ -115,6 +115,53 @@ private final class Other<Value> {
     done.wait()
   }
 
+  @Test("records of arenas serve again, so that opening and closing for ever takes no more memory")
+  func records() throws {
+    var held: [Node] = []
+    func openAndClose(_ count: Int) throws {
+      for number in 0..<count {
+        let chunkSize = number % 2 == 0 ? ByteCount.kibibytes(4) : .kibibytes(16)
+        let arena = try Arena.reserve(home: nil, addressSpace: .mebibytes(16), chunkSize: chunkSize)
+        let nodes = arena.inScope { (0..<50).map { Node(number + $0) } }
+        #expect(nodes.enumerated().allSatisfy { $1.value == number + $0 })
+        #expect(arena.contains(address(of: nodes[49])))
+        if number % 100 == 0 { held.append(nodes[7]) }
+        arena.close()
+      }
+    }
+    try openAndClose(300)
+    let before = Heap.recordCount
+    try openAndClose(3_000)
+    // Other tests run meanwhile.
+    #expect(Heap.recordCount < before + 600, "\(before), then \(Heap.recordCount)")
+    #expect(held.map(\.value) == (0..<3).map { $0 * 100 + 7 } + (0..<30).map { $0 * 100 + 7 })
+    held = []
+    try Heap.checkNurseryInvariants()
+  }
+
+  @Test("an ambient arena whose record serves another one serves nobody")
+  func reusedAmbient() throws {
+    let size = ByteCount.kibibytes(64)
+    let done = DispatchSemaphore(value: 0)
+    nonisolated(unsafe) var elsewhere = 0
+    Thread.detachNewThread {
+      defer { done.signal() }
+      for _ in 0..<300 {
+        // Gone at the end of the line, and yet ambient: nobody told this thread.
+        guard
+          (try? Arena.reserve(home: nil, addressSpace: .mebibytes(16), chunkSize: size)
+            .makeAmbient()) != nil,
+          let next = try? Arena.reserve(home: nil, addressSpace: .mebibytes(16), chunkSize: size)
+        else { return }
+        let node = Node(1)
+        if !next.contains(address(of: node)), !next.isCurrent { elsewhere += 1 }
+      }
+      Arena.clearAmbient()
+    }
+    done.wait()
+    #expect(elsewhere == 300)
+  }
+
   @Test("a thousand arenas open and close, with objects held from some of them")
   func manyArenas() throws {
     var held: [Node] = []

@@ -50,6 +50,9 @@ size_t softpm_range_bytes(const softpm_range *range);
 size_t softpm_range_chunk_bytes(const softpm_range *range);
 // No more allocation. The range is returned when its last cell is freed, perhaps at once.
 void softpm_range_close(softpm_range *range);
+// Closes it; the caller has it in hand no more. Its record may serve another range once this one
+// is returned.
+void softpm_range_forget(softpm_range *range);
 // Whether the addresses have been returned to the system.
 bool softpm_range_is_returned(const softpm_range *range);
 
@@ -65,7 +68,7 @@ typedef struct softpm_range_statistics {
 } softpm_range_statistics;
 
 void softpm_range_measure(softpm_range *range, softpm_range_statistics *result);
-// All ranges ever made, newest first: the one after this, or the first for NULL; NULL ends it.
+// All records of ranges: the one after this, or the first for NULL; NULL ends it.
 softpm_range *softpm_range_after(const softpm_range *range);
 
 // MARK: Cells
