@@ -57,6 +57,7 @@ extension StoreProof {
           + "of 10 × 64: \(small)")
       if costs.open > small.open { fail("opening reads \(costs.open) blocks") }
       if costs.branchFlushes != 1 { fail("a branch takes \(costs.branchFlushes) flushes") }
+      if costs.pointReads != 0 { fail("a point reads \(costs.pointReads) blocks") }
       if costs.dropFlushes != 1 { fail("a drop takes \(costs.dropFlushes) flushes") }
       // Two more levels of a tree, for each of eight chunks.
       if costs.perDrop > small.perDrop + 64 { fail("a drop reads \(costs.perDrop) blocks") }
@@ -69,10 +70,11 @@ extension StoreProof {
     var open = 0
     var branchFlushes = 0
     var dropFlushes = 0
+    var pointReads = 0
     var perDrop = 0
     var description: String {
       "opening reads \(open) blocks, a branch is \(branchFlushes) flush, a drop \(dropFlushes) "
-        + "flush and later \(perDrop) blocks read"
+        + "flush and later \(perDrop) blocks read, a point reads \(pointReads)"
     }
   }
 
@@ -122,8 +124,15 @@ extension StoreProof {
       request.waitsAtOnce = true
       try reader.commit(request).wait()
     }
-    try reader.checkpointNow()
     var before = reader.statistics.reads
+    var request = CommitRequest(
+      container: container.number, parent: last, chunks: (0..<8).map { ChunkIndex($0) },
+      images: zeros, digests: Array(repeating: digest, count: 8))
+    request.waitsAtOnce = true
+    try reader.commit(request).wait()
+    result.pointReads = reader.statistics.reads - before
+    try reader.checkpointNow()
+    before = reader.statistics.reads
     try reader.checkpointNow()
     let idle = reader.statistics.reads - before
     let middle = listed.count / 2

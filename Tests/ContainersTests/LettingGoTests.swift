@@ -121,7 +121,7 @@ struct LettingGoTests {
 
   @Test(
     "generation after generation, memory, mappings and addresses stay flat, and the file small",
-    arguments: ["reopen", "store", "switch", "hold"])
+    arguments: ["reopen", "store", "switch", "hold", "snapshot"])
   func generations(_ how: String) throws {
     let (early, middle, late) = try usage(how)
     // A graph takes 0.2 MiB: keeping each generation would take 25 MiB more. An object that is held

@@ -9,6 +9,8 @@
 //                                        hold an object for a while
 //   GenerationsProgram hold COUNT        the same, and hold all those objects to the end
 //   GenerationsProgram graphs COUNT      hold an object that reaches all others of its graph instead
+//   GenerationsProgram snapshot COUNT    look at three past graphs at once each time; of each tenth
+//                                        time, hold an object for a while
 
 //   GenerationsProgram clean COUNT       keep one version of the graph, and be killed
 //   GenerationsProgram linked COUNT      with so many more objects in circles, and be killed
@@ -111,6 +113,13 @@ var container = try Store.default.container("items", initial: makeRoot())
 let first = try container.persistAndWait(label: "first")
 var held: [Item] = []
 
+/// An object without what it refers to, so that holding it holds nothing else.
+func alone(_ item: Item) -> Item {
+  item.links = []
+  item.table = [:]
+  return item
+}
+
 for round in 0..<count {
   container.update { root in
     root.items[round % 200].name = "renamed in round \(round), not inline"
@@ -124,10 +133,14 @@ for round in 0..<count {
   case "store":
     try Store.default.close()
     container = try Store.default.container("items", initial: makeRoot())
+  case "snapshot":
+    let past = try [first, first, container.version ?? first].map { try container.snapshot($0) }
+    precondition(past.allSatisfy { $0.root.items.count == 200 })
+    if round % 10 == 0 { held.append(alone(past[round / 10 % 3].root.items[round % 200])) }
+    if held.count > 20 { held.removeFirst() }
+    for snapshot in past { snapshot.close() }
   default:
-    let kept = container.root.items[round % 200]
-    kept.links = []
-    kept.table = [:]
+    let kept = alone(container.root.items[round % 200])
     if mode == "graphs" { kept.links = container.root.items }
     if round % 10 == 0 { held.append(kept) }
     if mode == "switch", held.count > 20 { held.removeFirst() }
