@@ -52,6 +52,8 @@ enum KnownTypes {
       }
     case "ObjectIdentifier":
       return ValueLayout(metadata, form: ObjectIdentifierForm(catalog: catalog))
+    case "StaticString", "StaticBigInt":
+      return ValueLayout(metadata, form: RefusedForm(.literal(metadata)))
     case "SIMD3":
       // Four lanes of which the fourth is padding.
       return metadata.genericArgument(0).map {

@@ -18,6 +18,13 @@ extension Refusal {
         + "make the property optional and \(exclusion).")
   }
 
+  static func literal(_ type: Metadata) -> Refusal {
+    let instead = type.type == StaticString.self ? "String" : "number"
+    return Refusal(
+      "A \(displayName(type)) is the address of a literal in this program, and cannot be persisted.",
+      remedy: "Make the property a \(instead), or make it optional and \(exclusion).")
+  }
+
   static func noncopyable(_ type: Metadata) -> Refusal {
     Refusal(
       "\(displayName(type)) is noncopyable, and its content is not visible to reflection.",

@@ -113,6 +113,19 @@ struct RefusalTests {
     #expect(path(Buffer.create(minimumCapacity: 3) { _ in 0 }) == ".value")
   }
 
+  private struct Constants {
+    var text: StaticString = "text"
+    var number: StaticBigInt = 5
+  }
+
+  @Test("if it is the address of a literal in the program")
+  func literals() throws {
+    #expect(path("text" as StaticString) == ".value")
+    #expect(path(5 as StaticBigInt) == ".value")
+    let found = try #require(refusal(of: Holder(Constants())))
+    #expect(found.path == ".value.text" && found.message.contains("String"))
+  }
+
   @Test("if reflection cannot see it")
   func invisible() throws {
     let mutex = try #require(refusal(of: WithMutex()))
