@@ -31,6 +31,9 @@ extension ContainerError {
     case ENOENT:
       code = .notFound
       remedy = "Check the path; the folder that is to hold the store must exist."
+    case ENOTDIR, ENAMETOOLONG:
+      code = .notFound
+      remedy = "Check the path: no file can be there."
     case EROFS, EACCES, EPERM:
       code = .readOnly
       remedy = "Give this user permission, or open the store with `readOnly`."

@@ -95,4 +95,21 @@ import Testing
     #expect(code { _ = try ChunkStore.open(folder.file("text")) }?.code == .notAStore)
     #expect(folder.names.sorted() == ["empty", "text"])
   }
+
+  @Test("a path that no file can have is refused as such, and one with a NUL is not cut short")
+  func impossiblePaths() throws {
+    let folder = TemporaryFolder()
+    #expect(code { _ = try ChunkStore.open("") }?.code == .invalidArgument)
+    #expect(code { _ = try ChunkStore.open(folder.file("a\0b")) }?.code == .invalidArgument)
+    let long = String(repeating: "x", count: 300)
+    #expect(code { _ = try ChunkStore.open(folder.file(long)) }?.code == .notFound)
+    close(creat(folder.file("file"), 0o600))
+    #expect(code { _ = try ChunkStore.open(folder.file("file/s")) }?.code == .notFound)
+    symlink(folder.file("nowhere"), folder.file("link"))
+    let nowhere = code { _ = try ChunkStore.open(folder.file("link")) }
+    #expect(nowhere?.code == .notFound && nowhere?.message.contains("symbolic link") == true)
+    symlink(folder.file("loop"), folder.file("loop"))
+    #expect(code { _ = try ChunkStore.open(folder.file("loop")) }?.code == .notFound)
+    #expect(folder.names.sorted() == ["file", "link", "loop"])
+  }
 }

@@ -11,6 +11,13 @@ extension StoreFile {
     var path: String { folder == "/" ? "/" + name : folder + "/" + name }
 
     init(resolving path: String) throws(ContainerError) {
+      // The system would take what precedes a NUL for the whole path: another file.
+      guard !path.isEmpty, !path.utf8.contains(0) else {
+        throw ContainerError(
+          code: .invalidArgument,
+          message:
+            "\(path.debugDescription) cannot name a store: a path is not empty and has no NUL.")
+      }
       let whole = Place.real(path) ?? path
       let slash = whole.utf8.lastIndex(of: UInt8(ascii: "/"))
       let last = String(slash.map { whole[whole.utf8.index(after: $0)...] } ?? whole[...])
@@ -40,6 +47,13 @@ extension StoreFile {
         switch errno {
         case EINTR: continue
         case ENOENT: return nil
+        case ELOOP where Place.real(path) == nil:
+          throw ContainerError(
+            code: .notFound,
+            message:
+              "This is a symbolic link that leads nowhere. Remove it, or make the store where "
+              + "it leads.",
+            path: path)
         case EISDIR, ENXIO:
           throw ContainerError(
             code: .notAStore, message: "This is not an ordinary file.", path: path)
