@@ -49,6 +49,7 @@ struct FailureTests {
     pad.update { $0.add("three, which is not inline") }
     device.setFaults(StoreFaultPlan(kind, at: 0, forEver: true))
     #expect(throws: ContainerError.self) { try pad.persistAndWait() }
+    #expect(pad.version == first, "the version that the failed point was to be is none")
     device.setFaults(nil)
     // At once: the point's `wait` may have told of the failure before anybody else knew.
     let third = try pad.persistAndWait()

@@ -63,7 +63,7 @@ extension ContainerCore {
     finishPending()
     pointMutex.lock()
     defer { pointMutex.unlock() }
-    return line.version
+    return lineVersion
   }
 
   var currentStatistics: ContainerStatistics {

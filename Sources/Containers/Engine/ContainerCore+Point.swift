@@ -243,13 +243,8 @@ extension ContainerCore {
   /// `wait` may tell of a failure before the callback above does, so the points themselves are
   /// asked too.
   private func repairLine() throws(ContainerError) {
-    let isBroken = state.withLock { state in
-      state.lineFailure != nil || state.inFlight.contains { $0.failure != nil }
-    }
-    guard isBroken else { return }
-    let commits = state.withLock { $0.inFlight }
-    for commit in commits { try? commit.wait() }
-    let durable = commits.last { $0.isDurable }?.version ?? state.withLock { $0.durable }
+    guard isLineBroken else { return }
+    let durable = durableOfBrokenLine()
     var stored: [ChunkIndex: Digest] = [:]
     if let durable {
       for chunk in try store.chunks.chunks(of: durable) { stored[chunk.index] = chunk.digest }
@@ -263,6 +258,22 @@ extension ContainerCore {
     line.mustCommit = try durable != store.chunks.versions(of: number).last?.id
     follow(lineFrom: durable)
   }
+
+  private var isLineBroken: Bool {
+    state.withLock { state in
+      state.lineFailure != nil || state.inFlight.contains { $0.failure != nil }
+    }
+  }
+
+  private func durableOfBrokenLine() -> VersionID? {
+    let commits = state.withLock { $0.inFlight }
+    for commit in commits { try? commit.wait() }
+    return commits.last { $0.isDurable }?.version ?? state.withLock { $0.durable }
+  }
+
+  /// The version that the next point descends from. Where a point failed that is what is durable,
+  /// though the line is not laid anew before the next point. `pointMutex` is held.
+  var lineVersion: VersionID? { isLineBroken ? durableOfBrokenLine() : line.version }
 
   /// Begins a line at a durable version: what became of points before it is behind it.
   func follow(lineFrom version: VersionID?) {
