@@ -222,6 +222,32 @@ struct ContractTests {
     try store.close()
   }
 
+  @Test(
+    "the free functions take the id of any open container, whoever opened it and kept its handle")
+  func idsOfHandles() throws {
+    let store = try Store.inMemory()
+    let id = try store.container("chain", initial: Chain()).id
+    try pCSetAttr(id, .retention(.all))
+    let first = try pPointSync(id)
+    try store.container("chain", initial: Chain()).update { $0.push(1) }
+    try pPoint(id).wait()
+    var root = Chain()
+    try pCSwitch(id, to: first, &root)
+    #expect(try root === store.container("chain", initial: Chain()).root)
+    #expect(root.values == [])
+    let clone = try pCClone(id, as: "clone", at: first)
+    try pCFree(clone)
+    expect(.noSuchVersion) { _ = try pCClone(id, as: "another", at: 9_999) }
+    try pCFree(id)
+    expect(.closed) { try pPoint(id) }
+    let again = try store.container("chain", initial: Chain())
+    #expect(again.id == id && again.root.values == [1])
+    try pCDelete(again.id)
+    #expect(try store.containers.map(\.name) == ["clone"])
+    try store.close()
+    expect(.closed) { try pPoint(again.id) }
+  }
+
   @Test("retention keeps the latest versions, and besides them what is labelled or looked at")
   func retention() throws {
     let store = try Store.inMemory()

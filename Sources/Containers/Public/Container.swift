@@ -30,6 +30,7 @@ public final class Container<Root>: Sendable {
         slot.object = handle
         return handle
       }
+        AmbientContainers.know(core, in: store, as: Root.self)
     }
   }
 
