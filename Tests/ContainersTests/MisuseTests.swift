@@ -56,17 +56,69 @@ struct MisuseTests {
   func allowed() throws {
     let store = try Store.inMemory()
     let container = try store.container("c", initial: [1])
-    let sum = container.update { root in
-      root.append(2)
-      return container.name.count
-    }
-    #expect(sum == 1)
+    container.update { $0.append(2) }
     #expect(container.read { _ in container.read { $0.count } } == 2)
     try container.read { _ in _ = try container.persist() }
     let other = try store.container("d", initial: 0)
     container.update { numbers in other.update { $0 = numbers.count } }
     #expect(other.root == 2)
     try store.close()
+  }
+
+  final class Counter {
+    var count = 0
+    init(_ count: Int) { self.count = count }
+    deinit { Counter.seen.append(Counter.watched?.root.count ?? -1) }
+    nonisolated(unsafe) static var watched: Container<Counter>?
+    nonisolated(unsafe) static var seen: [Int] = []
+  }
+
+  @Test("read inside update sees the object that the update found, with all that was changed of it")
+  func readInsideUpdate() throws {
+    let store = try Store.inMemory()
+    let object = try store.container("object", initial: Counter(1))
+    object.update { root in
+      root.count = 2
+      #expect(object.root.count == 2)
+      root.count = object.read { $0.count } + object.root.count
+      object.read { outer in #expect(object.root === outer) }
+    }
+    #expect(object.root.count == 4)
+    // An object that is replaced stays valid for reads until the update ends; then it goes.
+    Counter.watched = object
+    object.update { root in
+      root = Counter(5)
+      root = Counter(6)
+      #expect(object.root.count == 4)
+    }
+    Counter.watched = nil
+    #expect(object.root.count == 6)
+    #expect(Counter.seen == [4, 6], "each read the container in its deinit")
+    let optional = try store.container("optional", initial: Counter?.none)
+    optional.update { _ in #expect(optional.root == nil) }
+    let number = try store.container("number", initial: 7)
+    number.update { root in
+      root += 1
+      #expect(number.root == 7)
+    }
+    #expect(number.root == 8)
+    try object.persistAndWait()
+    try store.close()
+  }
+
+  @Test("read inside update traps where the root is a value that the update may be changing")
+  func readInsideUpdateOfValue() async throws {
+    let read = await #expect(
+      processExitsWith: .failure, observing: [\.standardErrorContent]
+    ) {
+      let container = try Store.inMemory().container("people", initial: ["Ann"])
+      container.update { root in
+        root.append("Bob")
+        container.read { _ in }
+      }
+    }
+    #expect(Self.text(read).contains("`read` of \"people\" inside its own `update`"))
+    #expect(Self.text(read).contains("Array<String>"))
   }
 
   @Test("read, update and root of a closed container trap and name it")

@@ -5,9 +5,10 @@ import SoftPMStore
 extension ContainerCore {
   // MARK: Reading and updating
 
-  func beginRead(for operation: StaticString) {
+  /// True inside this thread's own update.
+  func beginRead(for operation: StaticString) -> Bool {
     requireUsable(for: operation)
-    withoutScopes { lock.lockShared() }
+    return withoutScopes { lock.lockShared() }
   }
 
   func endRead() {

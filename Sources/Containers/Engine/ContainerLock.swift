@@ -39,16 +39,19 @@ final class ContainerLock: @unchecked Sendable {
     mutex.deallocate()
   }
 
-  func lockShared() {
+  /// True where this thread holds it exclusively.
+  @discardableResult
+  func lockShared() -> Bool {
     let me = ThreadID.current
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
     if writer == me {
       writerReads += 1
-      return
+      return true
     }
     if readers[me] == nil, writer != nil || writersWaiting > 0 { waitForTurn() }
     readers[me, default: 0] += 1
+    return false
   }
 
   private func waitForTurn() {

@@ -15,6 +15,8 @@ public final class Container<Root>: Sendable {
   let core: ContainerCore
   /// Keeps the store open as long as one of its containers is in use.
   private let store: Store
+  /// What the running update found, for reads inside it.
+  private let found = FoundRoot<Root>()
 
   private init(_ core: ContainerCore, in store: Store) {
     self.core = core
@@ -28,9 +30,9 @@ public final class Container<Root>: Sendable {
         if let handle = slot.object as? Container<Root> { return handle }
         let handle = Container(core, in: store)
         slot.object = handle
+        AmbientContainers.know(core, in: store, as: Root.self)
         return handle
       }
-        AmbientContainers.know(core, in: store, as: Root.self)
     }
   }
 
@@ -49,7 +51,11 @@ public final class Container<Root>: Sendable {
     get { read { $0 } }
     _modify {
       let scope = core.beginUpdate(for: "root")
-      defer { core.endUpdate(scope) }
+      found.keep(box.value)
+      defer {
+        found.letGo()
+        core.endUpdate(scope)
+      }
       yield &box.value
     }
   }
@@ -57,10 +63,21 @@ public final class Container<Root>: Sendable {
   /// Runs `body` with the root while no update runs; any number of reads run at once.
   ///
   /// Changing objects here is a data race with points; use `update`.
+  ///
+  /// Inside the container's own `update` it gives the root that the update found: the same object,
+  /// with all that was changed of it, where the root is an object; the number as it was, where it is
+  /// a number. A root that is another value, an array for instance, belongs to the update's body
+  /// alone as long as that runs: reading it elsewhere traps, as Swift's law of exclusivity has it.
   public func read<R>(_ body: (Root) throws -> R) rethrows -> R {
-    core.beginRead(for: "read")
+    let isInsideUpdate = core.beginRead(for: "read")
     defer { core.endRead() }
-    return try body(box.value)
+    guard isInsideUpdate, found.isInUse else { return try body(box.value) }
+    guard let root = found.root else {
+      misuse(
+        "`read` of \"\(name)\" inside its own `update`: its root is a value, \(Root.self), which the "
+          + "update is changing. Use what the update's body was given.")
+    }
+    return try body(root)
   }
 
   /// Runs `body` alone, with what it allocates landing in the container.
@@ -69,7 +86,11 @@ public final class Container<Root>: Sendable {
   /// elsewhere is an optimisation: objects from anywhere may be linked into the graph.
   public func update<R>(_ body: (inout Root) throws -> R) rethrows -> R {
     let scope = core.beginUpdate(for: "update")
-    defer { core.endUpdate(scope) }
+    found.keep(box.value)
+    defer {
+      found.letGo()
+      core.endUpdate(scope)
+    }
     return try body(&box.value)
   }
 
