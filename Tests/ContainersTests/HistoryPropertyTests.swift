@@ -189,20 +189,19 @@ private struct RandomHistory {
     #expect(isChanged, "version \(version) was made of what had not changed")
     #expect(version > lastVersion, "version \(version) was made after \(lastVersion)")
     lastVersion = version
-    let parent = line.current
     (line.current, line.newest, line.isSwitched) = (version, version, false)
-    age(&line, parent: parent)
+    age(&line)
   }
 
   /// What a new version drops with it: all but the newest few, the new one among them. Kept are
-  /// labelled versions, those under a snapshot, those that another line began with for as long as
-  /// that line is there, and, by its own point, what the new one descends from.
-  private func age(_ line: inout Line, parent: VersionID) {
+  /// labelled versions, those under a snapshot, and those that another line began with for as long
+  /// as that line is there. What the new one descends from goes like any other.
+  private func age(_ line: inout Line) {
     guard let kept, let oldest = line.versions.keys.sorted().suffix(kept).first else { return }
     let bases = Set(lines.values.compactMap(\.base))
     for (version, model) in line.versions where version < oldest && model.label == nil {
       let isPinned = past.contains { $0.version == version }
-      if isPinned || bases.contains(version) || version == parent { continue }
+      if isPinned || bases.contains(version) { continue }
       line.versions[version] = nil
     }
   }
