@@ -15,6 +15,10 @@ final class PendingPoint: @unchecked Sendable {
     case fixed(work: () -> Outcome)
     case atWork
     case made(Outcome)
+
+    var outcome: Outcome? {
+      if case .made(let outcome) = self { outcome } else { nil }
+    }
   }
 
   private struct State: @unchecked Sendable {
@@ -71,9 +75,9 @@ final class PendingPoint: @unchecked Sendable {
 
   /// What became of it; nil while that is not known.
   var outcome: Outcome? {
-    state.withLock { state in
-      if case .made(let outcome) = state.stage { outcome } else { nil }
-    }
+    // Whoever held the lock at a fork may have stayed in the parent.
+    if isForked { return state.withLockIfAvailable { $0.stage.outcome } ?? nil }
+    return state.withLock { $0.stage.outcome }
   }
 
   /// Calls `body` when it is known what became of it, or now.
