@@ -137,8 +137,14 @@ struct LettingGoTests {
       late[2] - early[2] < (256 + 8 * held) << 10, "KiB of addresses: \(early[2]), then \(late[2])")
     // 64 versions are kept and the labelled one. What was dropped is used again after a fold, of
     // which there is one in 256 points: not within so few generations as the quick test has.
+    // It levels off late, since a point looks for room in one piece: 26.9 MiB after 5,000 switches,
+    // and 32,820 KiB both after 10,000 and after 20,000.
     if late[4] >= 10_000 {
-      #expect(late[5] <= middle[5] + middle[5] / 8, "KiB of file: \(middle[5]), then \(late[5])")
+      // By then all caches are as large as they will be.
+      let more = late[3] - middle[3]
+      #expect(
+        late[0] - middle[0] < (2 << 10) + 128 * more, "KiB resident: \(middle[0]), then \(late[0])")
+      #expect(late[5] <= middle[5] + middle[5] / 4, "KiB of file: \(middle[5]), then \(late[5])")
     }
     #expect(late[5] < 900 * late[6] / 65, "KiB of file: \(late[5]), kept \(late[6])")
   }

@@ -48,6 +48,20 @@ func makeRoot() -> Root {
   return root
 }
 
+/// Lines of a file that says of itself that it has no bytes, and comes in pieces.
+func mappings() -> Int {
+  guard let maps = fopen("/proc/self/maps", "r") else { return 0 }
+  defer { fclose(maps) }
+  var lines = 0
+  while true {
+    switch getc(maps) {
+    case EOF: return lines
+    case 10: lines += 1
+    default: break
+    }
+  }
+}
+
 func usage(
   after generations: Int, _ container: Container<Root>, holding held: [Item]
 ) throws -> String {
@@ -56,11 +70,10 @@ func usage(
     status.split(separator: "\n").first { $0.hasPrefix(name) }?
       .split(whereSeparator: { !$0.isNumber }).first.map(String.init) ?? "0"
   }
-  let maps = (try? String(contentsOfFile: "/proc/self/maps", encoding: .utf8)) ?? ""
   let path = ProcessInfo.processInfo.environment["SOFTPM_STORE"] ?? ""
   let file = try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int ?? 0
   let kept = try container.versions.reduce(0) { $0 + $1.bytesWritten }
-  return "\(figure("VmRSS")) \(maps.split(separator: "\n").count) \(figure("VmSize")) "
+  return "\(figure("VmRSS")) \(mappings()) \(figure("VmSize")) "
     + "\(held.count) \(generations) \(file >> 10) \(kept >> 10)"
 }
 
