@@ -66,6 +66,30 @@ import Testing
     try store.close()
   }
 
+  @Test("verify, while points, drops and folds go on, reads every byte of what there was")
+  func verifying() throws {
+    let store = try ChunkStore.open(on: MemoryDevice())
+    var history = try StoreHistory(store, retention: .latest(2))
+    for _ in 0..<5 { try history.point(0..<600) }
+    try store.checkpointNow()
+    var steps: [Int] = []
+    let found = try store.verify { done, total in
+      #expect(done <= total)
+      steps.append(done)
+      if steps.count % 100 == 1, steps.count < 1_000 {
+        for _ in 0..<3 { _ = try? history.point(0..<600) }
+        try? store.checkpointNow()
+      }
+    }
+    #expect(found.problems == [])
+    #expect(found.versions == 2 && found.bytes == 2 * 600 * 4096 && steps.last == found.bytes)
+    #expect(steps == steps.sorted())
+    try store.checkpointNow()
+    #expect(try store.usage().waitingBytes == 0)
+    #expect(try store.verify().problems == [])
+    try store.close()
+  }
+
   @Test("a reader makes a backup of what it sees, while the writer goes on")
   func byReader() throws {
     let folder = TemporaryFolder()
