@@ -140,6 +140,11 @@ extension ChunkStore {
       try pins.take(.view(sequence))
       do throws(ContainerError) {
         if try recovery.oldestSuperblock() == sequence {
+          if pins.settleWithoutWriter() {
+            // (A writer that comes now finds the same, and its epoch begins elsewhere.)
+            let left = Recovery(medium, readOnly: true, hasWriter: false, canary: canary)
+            return (try left.run(), sequence)
+          }
           return (try recovery.runAgain(), sequence)
         }
       } catch {

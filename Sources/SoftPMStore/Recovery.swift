@@ -7,10 +7,11 @@
 // 3. What is at or below the watermark was durable once: damage there is corruption. Above it a
 //    barrier counts only if everything that it names is on the medium, whole, and the one before
 //    it counts; the first that does not is the torn end.
-// 4. A read-only opening believes the watermark and shows nothing above it: a writer may be at
-//    work, and what it has not announced may still vanish.
-// 5. Everything is read past the page cache unless read-only: after a failed flush the cache
-//    shows what the medium does not have.
+// 4. A read-only opening beside a writer believes the watermark and shows nothing above it: what
+//    has not been announced may still vanish. Where no writer is left, and what it wrote has been
+//    flushed, all that is whole is shown, as to a writer: it may have been announced.
+// 5. Everything is read past the page cache unless there is a writer: after a failed flush the
+//    cache shows what the medium does not have.
 
 import SoftPMBase
 
@@ -33,14 +34,17 @@ struct Recovery {
   }
 
   let medium: Medium
-  let readOnly: Bool
+  /// Beside a writer, who may be anywhere in its work.
+  let believesWatermark: Bool
   let canary: StoreCanary?
   var source: ReadSource
 
-  init(_ medium: Medium, readOnly: Bool, canary: StoreCanary? = nil) {
+  init(
+    _ medium: Medium, readOnly: Bool, hasWriter: Bool = true, canary: StoreCanary? = nil
+  ) {
     self.medium = medium
-    self.readOnly = readOnly
-    source = readOnly ? .cache : .medium
+    believesWatermark = readOnly && hasWriter
+    source = believesWatermark ? .cache : .medium
     self.canary = canary
   }
 
@@ -99,7 +103,7 @@ struct Recovery {
     var known = watermark
     var links = try chain(from: checkpoint, superblock, known: &known)
     let lastKnown = links.lastIndex { $0.barrier.sequence <= known }.map { $0 + 1 } ?? 0
-    if readOnly { links.removeSubrange(lastKnown...) }
+    if believesWatermark { links.removeSubrange(lastKnown...) }
     return try replay(links, provenUpTo: lastKnown, on: checkpoint, superblock)
   }
 

@@ -76,6 +76,18 @@ import Testing
           announcements += 1
         }
       }
+      // A reader finds it too, before any writer has put things right.
+      var options = StoreFileOptions()
+      options.readOnly = true
+      if let reader = try? ChunkStore.open(path, options) {
+        for container in try reader.containers {
+          #expect(
+            container.newest?.rawValue ?? 0 >= announced[container.name] ?? 0, "round \(round)")
+        }
+        try reader.close()
+      } else {
+        #expect(announced.isEmpty, "round \(round)")
+      }
       let outcome = try ChildProgram("StoreProgram", environment: environment)
         .run("check", path)
       #expect(outcome.lines.last == "checked", "round \(round): \(outcome)")

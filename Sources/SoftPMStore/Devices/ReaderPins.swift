@@ -38,6 +38,8 @@ package protocol ReaderPins: Sendable {
   func letGo(_ pin: Pin)
   /// Whether an opening other than this one holds a pin from `first` up to and without `end`.
   func isTaken(from first: Pin, to end: Pin) -> Bool
+  /// False while there is a writer, or may be; otherwise what the last one wrote is durable now.
+  func settleWithoutWriter() -> Bool
 }
 
 /// Pins as locks on a store's file.
@@ -66,6 +68,10 @@ struct FilePins: ReaderPins {
       if errno != EINTR { return true }
     }
     return range.l_type != Int16(F_UNLCK)
+  }
+
+  func settleWithoutWriter() -> Bool {
+    !WriterLock.isTaken(descriptor) && fdatasync(descriptor) == 0
   }
 
   private static func range(_ kind: Int32, _ start: UInt64, _ count: UInt64) -> flock {

@@ -139,6 +139,13 @@ enum WriterLock {
     return pid_t(exactly: range.l_len - 1)
   }
 
+  /// Whether another opening of the file holds it; true also where the system does not say.
+  static func isTaken(_ descriptor: Int32) -> Bool {
+    var range = range(F_WRLCK, lengthMost)
+    guard control(descriptor, softpm_f_ofd_getlk, &range) == 0 else { return true }
+    return range.l_type != Int16(F_UNLCK)
+  }
+
   /// Lets go of it, if this process holds it.
   ///
   /// Closing the descriptor is not enough: a process just forked, on its way to another program,
