@@ -156,18 +156,6 @@ struct HostileMigrationTests {
   /// Seeds of changed types that once did harm.
   private static let harmful = [1391]
 
-  private func word(_ random: inout Numbers, _ stored: ToyContainer.Stored) -> UInt64 {
-    let other = stored.cells[Int(random.next() % UInt64(stored.cells.count))]
-    switch random.next() % 6 {
-    case 0: return random.next()
-    case 1: return random.next() % 200
-    case 2: return .max
-    case 3: return (random.next() % 200) << 12
-    case 4: return stored.home.rawValue + random.next() % 8192
-    default: return stored.home.rawValue + UInt64(other.offset)
-    }
-  }
-
   @Test("ends with an error or a graph that can be followed, whatever words were changed")
   func changedWords() throws {
     let original = try image(of: Zoo())
@@ -175,15 +163,7 @@ struct HostileMigrationTests {
     var refused = 0
     let count = isDeep ? 5_000 : 60
     for _ in 0..<count {
-      var changed = original
-      for _ in 0..<4 {
-        let cell = changed.cells[Int(random.next() % UInt64(changed.cells.count))]
-        let offset = cell.offset + Int(random.next() % UInt64(max(1, cell.byteCount / 8))) * 8
-        let word = word(&random, changed)
-        changed.bytes.withUnsafeMutableBytes {
-          $0.storeBytes(of: word, toByteOffset: offset, as: UInt64.self)
-        }
-      }
+      let changed = original.forged(words: 4, &random)
       let space = PlainSpace(byteCount: 4 << 20)
       defer { space.end() }
       do throws(ContainerError) {
@@ -242,12 +222,7 @@ struct HostileMigrationTests {
     let count = isDeep ? 20_000 : 100
     for seed in Self.harmful + Array(0..<count) {
       var random = Numbers(seed: UInt64(seed))
-      var changed = original
-      for _ in 0...random.next() % 3 {
-        let place = Int(random.next() % UInt64(changed.table.count))
-        let byte = UInt8(truncatingIfNeeded: random.next())
-        changed.table[place] = random.next() % 2 == 0 ? byte : changed.table[place] ^ 1
-      }
+      let changed = original.withForgedTable(&random)
       let space = PlainSpace(byteCount: 4 << 20)
       defer { space.end() }
       do throws(ContainerError) {
