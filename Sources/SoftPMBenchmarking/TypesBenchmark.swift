@@ -75,84 +75,65 @@ extension LayerBenchmarks {
       }
     }
     addLookUps(to: contest, subject, plain, rich)
-    try addFields(to: contest, subject, [("plain", plain, 3), ("rich", rich, 4)])
-    for (name, targets) in [("plain", plain), ("rich", rich)] {
-      contest.add("visit of a \(name) object, by the catalog", operations: count) { lap in
-        try lap.time {
-          var sum: UInt64 = 0
-          for target in targets {
-            try subject.catalog.visitReferences(ofObjectAt: target) {
-              (_: Reference) throws(ContainerError) in sum += 1
-            }
-          }
-          return sum
-        }
-      }
-      let layout = try subject.catalog.layout(ofObjectAt: targets[1])
-      contest.add("image of a \(name) object, layout known", operations: count) { lap in
-        try lap.time {
-          for target in targets {
-            try layout.writeImage(
-              of: target, into: subject.image, capacity: 4096, strong: 1, unowned: 0,
-              subject.context)
-          }
-          return UInt64(targets.count)
-        }
-      }
-      contest.add("visit of a \(name) object", operations: count) { lap in
-        try lap.time {
-          var sum: UInt64 = 0
-          for target in targets {
-            try subject.catalog.layout(ofObjectAt: target).visitReferences(of: target) {
-              (_: Reference) throws(ContainerError) in sum += 1
-            }
-          }
-          return sum
-        }
-      }
-      contest.add("image of a \(name) object", operations: count) { lap in
-        try lap.time {
-          for target in targets {
-            try subject.catalog.layout(ofObjectAt: target).writeImage(
-              of: target, into: subject.image, capacity: 4096, strong: 1, unowned: 0,
-              subject.context)
-          }
-          return UInt64(targets.count)
-        }
-      }
+    for (name, targets, fields) in [("plain", plain, 3), ("rich", rich, 4)] {
+      try add(name, targets, fields: fields, to: contest, subject)
     }
     try contest.run(rounds: report.size.rounds, warmUp: report.size.warmUp, in: report)
     withExtendedLifetime(subject) { subject.image.deallocate() }
   }
 
-  /// The same by field: two references and a number; a reference, a string, an array and an enum.
-  private static func addFields(
-    to contest: Contest, _ subject: TypesSubject,
-    _ objects: [(name: String, targets: [UnsafeRawPointer], fields: Int)]
+  /// Each figure by object, and where the layout is found as tracing finds it also by field: two
+  /// references and a number in plain ones; a reference, a string, an array and an enum in rich ones.
+  private static func add(
+    _ name: String, _ targets: [UnsafeRawPointer], fields: Int, to contest: Contest,
+    _ subject: TypesSubject
   ) throws {
-    for (name, targets, fields) in objects {
-      let operations = targets.count * fields
-      contest.add("visit of a \(name) object, by field", operations: operations) { lap in
-        try lap.time {
-          var sum: UInt64 = 0
-          for target in targets {
-            try subject.catalog.visitReferences(ofObjectAt: target) {
-              (_: Reference) throws(ContainerError) in sum += 1
-            }
+    let layout = try subject.catalog.layout(ofObjectAt: targets[1])
+    let visit: Contest.Body = { lap in
+      try lap.time {
+        var sum: UInt64 = 0
+        for target in targets {
+          try subject.catalog.visitReferences(ofObjectAt: target) {
+            (_: Reference) throws(ContainerError) in sum += 1
           }
-          return sum
         }
+        return sum
       }
-      let layout = try subject.catalog.layout(ofObjectAt: targets[1])
-      contest.add("image of a \(name) object, by field", operations: operations) { lap in
-        try lap.time {
-          for target in targets {
-            try layout.writeImage(
-              of: target, into: subject.image, capacity: 4096, strong: 1, unowned: 0,
-              subject.context)
-          }
-          return UInt64(targets.count)
+    }
+    let image: Contest.Body = { lap in
+      try lap.time {
+        for target in targets {
+          try layout.writeImage(
+            of: target, into: subject.image, capacity: 4096, strong: 1, unowned: 0,
+            subject.context)
         }
+        return UInt64(targets.count)
+      }
+    }
+    let count = targets.count
+    contest.add("visit of a \(name) object, by field", operations: count * fields, visit)
+    contest.add("image of a \(name) object, by field", operations: count * fields, image)
+    contest.add("visit of a \(name) object, by the catalog", operations: count, visit)
+    contest.add("image of a \(name) object, layout known", operations: count, image)
+    contest.add("visit of a \(name) object", operations: count) { lap in
+      try lap.time {
+        var sum: UInt64 = 0
+        for target in targets {
+          try subject.catalog.layout(ofObjectAt: target).visitReferences(of: target) {
+            (_: Reference) throws(ContainerError) in sum += 1
+          }
+        }
+        return sum
+      }
+    }
+    contest.add("image of a \(name) object", operations: count) { lap in
+      try lap.time {
+        for target in targets {
+          try subject.catalog.layout(ofObjectAt: target).writeImage(
+            of: target, into: subject.image, capacity: 4096, strong: 1, unowned: 0,
+            subject.context)
+        }
+        return UInt64(targets.count)
       }
     }
   }
