@@ -71,7 +71,8 @@ final class ExistentialForm: FieldForm {
       image.storeBytes(of: UInt(home.rawValue), as: UInt.self)
     }
     image.storeBytes(
-      of: try TypeWord.encode(type, context), toByteOffset: 24, as: UInt.self)
+      of: try TypeWord.encode(type, at: slot + 24, in: site, context), toByteOffset: 24,
+      as: UInt.self)
   }
 
   override func swizzle(
@@ -106,7 +107,8 @@ final class ExistentialForm: FieldForm {
 
   /// An existential shows only what it holds.
   override func path(toSlotAt offset: Int, in value: UnsafeRawPointer) -> String {
-    guard !holdsObject, let type = dynamicType(value), type.isStoredInline else { return "" }
+    guard !holdsObject, offset < 24, let type = dynamicType(value), type.isStoredInline
+    else { return "" }
     return catalog.valueLayout(of: type).path(toSlotAt: offset, in: value)
   }
 }
@@ -117,6 +119,20 @@ enum TypeWord {
     _ type: Metadata, _ context: any ImageContext
   ) throws(ContainerError) -> UInt {
     (UInt(try context.typeIndex(ofMetadata: type.type)) + 1) << 12
+  }
+
+  /// For a type that stands in a field: where it cannot be named, the error has the field's path.
+  static func encode(
+    _ type: Metadata, at slot: Int, in site: Site, _ context: any ImageContext
+  ) throws(ContainerError) -> UInt {
+    do throws(ContainerError) {
+      return try encode(type, context)
+    } catch {
+      guard error.path == "" else { throw error }
+      var error = error
+      error.path = site.layout.path(toSlotAt: slot, in: site.target)
+      throw error
+    }
   }
 }
 
@@ -138,7 +154,7 @@ final class MetatypeForm: FieldForm {
     _ context: any ImageContext
   ) throws(ContainerError) {
     let type = Metadata(value.load(as: UnsafeRawPointer.self))
-    image.storeBytes(of: try TypeWord.encode(type, context), as: UInt.self)
+    image.storeBytes(of: try TypeWord.encode(type, at: slot, in: site, context), as: UInt.self)
   }
 
   override func swizzle(

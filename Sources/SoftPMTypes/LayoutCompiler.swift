@@ -16,11 +16,7 @@ struct LayoutCompiler {
     case .opaque: return compileBuiltin(metadata)
     case .existential: return compileExistential(metadata, metadata.existential)
     case .extendedExistential:
-      guard let description = metadata.extendedExistential,
-        metadata.size == (description.isClassBound ? 1 : 4 + description.witnessCount) * 8
-          + (description.isClassBound ? description.witnessCount * 8 : 0)
-      else { return refuse(metadata, .unknown(metadata)) }
-      return compileExistential(metadata, description)
+      return compileConstrained(metadata)
     case .metatype:
       return metadata.size == 0
         ? ValueLayout(plain: metadata)
@@ -131,7 +127,9 @@ struct LayoutCompiler {
         return refuse(wrapped, .unknown(wrapped))
       }
       return ValueLayout(
-        wrapped, form: NonStrongForm(ownership, existential: description, classType: nil))
+        wrapped,
+        form: NonStrongForm(
+          ownership, existential: description, classType: description.superclass))
     case .classType:
       return ValueLayout(
         wrapped, form: NonStrongForm(ownership, existential: nil, classType: wrapped))
@@ -267,6 +265,19 @@ struct LayoutCompiler {
       return ValueLayout(object: metadata, as: nil, isOptional: false)
     }
     return ValueLayout(metadata, form: ExistentialForm(description, catalog: catalog))
+  }
+
+  private func compileConstrained(_ metadata: Metadata) -> ValueLayout {
+    guard let description = metadata.extendedExistential,
+      let form = metadata.constrainedExistential?.shape.form
+    else { return refuse(metadata, .unknown(metadata)) }
+    // Swift 6.3 has a wrong size of some class-bound ones, so that neither it nor anybody else can
+    // tell where things are in an array of these.
+    let words = description.witnessCount + (form == .opaque ? 4 : 1)
+    guard metadata.size == words * 8 else { return refuse(metadata, .missized(metadata)) }
+    guard form == .metatype else { return compileExistential(metadata, description) }
+    return ValueLayout(
+      metadata, form: MetatypeForm(description, instanceType: description.superclass))
   }
 
   private func compileExistentialMetatype(_ metadata: Metadata) -> ValueLayout {

@@ -97,24 +97,6 @@ extension Metadata {
 
   var instanceSize: Int { Int(address.load(fromByteOffset: 24, as: UInt32.self)) }
 
-  /// Where the generic arguments are: metadata first, then witness tables.
-  var genericArguments: UnsafeRawPointer? {
-    guard let descriptor else { return nil }
-    guard kind == .classType else { return address + 16 }
-    return address + descriptor.classGenericArgumentsOffset
-  }
-
-  func genericArgument(_ index: Int) -> Metadata? {
-    guard let descriptor, descriptor.genericParameterCount > index, let genericArguments
-    else { return nil }
-    return Metadata(
-      genericArguments.load(fromByteOffset: index * 8, as: UnsafeRawPointer.self))
-  }
-
-  func genericInteger(_ index: Int) -> Int {
-    genericArguments?.load(fromByteOffset: index * 8, as: Int.self) ?? 0
-  }
-
   func isSubclass(of other: Metadata) -> Bool {
     var current: Metadata? = self
     while let candidate = current {
@@ -175,6 +157,15 @@ extension Metadata {
   /// A function without a context: a bare code pointer.
   var isThinFunction: Bool { (address.load(fromByteOffset: 8, as: UInt.self) >> 16) & 0xff != 0 }
 
+  /// The parameters' types, then the result's.
+  var functionTypes: [Metadata] {
+    let count = Int(address.load(fromByteOffset: 8, as: UInt16.self))
+    return (0...count).map { index in
+      let offset = index < count ? 24 + index * 8 : 16
+      return Metadata(address.load(fromByteOffset: offset, as: UnsafeRawPointer.self))
+    }
+  }
+
   var existential: ExistentialDescription {
     let flags = address.load(fromByteOffset: 8, as: UInt32.self)
     let count = Int(address.load(fromByteOffset: 12, as: UInt32.self))
@@ -192,49 +183,6 @@ extension Metadata {
   }
 }
 
-extension Metadata {
-  /// Constrained existentials (`any Collection<Int>`); nil for forms that this version does not
-  /// know.
-  ///
-  ///      metadata  8 shape
-  ///      shape     0 flags (0–7: 0 opaque, 1 class-bound)   8 parameters   10 requirements
-  ///               16 type expression?   witnesses?   generalisation header?   parameters?
-  ///                  requirements: 0 flags (0–4: 0 protocol; 7 has a witness table)
-  ///                                4 subject, which is Self   8 protocol
-  var extendedExistential: ExistentialDescription? {
-    let word = address.load(fromByteOffset: 8, as: UInt.self)
-    guard let shape = UnsafeRawPointer(bitPattern: word) else { return nil }
-    let flags = shape.load(as: UInt32.self)
-    guard flags & 0xff <= 1, flags & 0x2000 == 0 else { return nil }
-    let parameterCount = Int(shape.load(fromByteOffset: 8, as: UInt16.self))
-    let requirementCount = Int(shape.load(fromByteOffset: 10, as: UInt16.self))
-    var offset = 16
-    if flags & 0x200 != 0 { offset += 4 }
-    if flags & 0x400 != 0 { offset += 4 }
-    var generalParameterCount = 0
-    if flags & 0x100 != 0 {
-      generalParameterCount = Int(shape.load(fromByteOffset: offset, as: UInt16.self))
-      offset += 8
-    }
-    if flags & 0x800 == 0 { offset += parameterCount }
-    if flags & 0x100 != 0, flags & 0x1000 == 0 { offset += generalParameterCount }
-    offset = (offset + 3) & ~3
-    var protocols: [UnsafeRawPointer] = []
-    for index in 0..<requirementCount {
-      let requirement = shape + offset + index * 12
-      let requirementFlags = requirement.load(as: UInt32.self)
-      guard requirementFlags & 0x1f == 0, requirementFlags & 0x80 != 0 else { continue }
-      guard let subject = relativePointer(at: requirement + 4).map(MangledName.init),
-        subject.isSelf, let proto = indirectableRelativePointer(at: requirement + 8)
-      else { return nil }
-      protocols.append(proto)
-    }
-    return ExistentialDescription(
-      witnessCount: protocols.count, isClassBound: flags & 0xff == 1, isError: false,
-      superclass: nil, protocols: protocols)
-  }
-}
-
 /// What an existential's metadata says about its containers.
 struct ExistentialDescription: @unchecked Sendable {
   var witnessCount: Int
@@ -243,4 +191,6 @@ struct ExistentialDescription: @unchecked Sendable {
   var superclass: Metadata?
   /// Protocol descriptors, in the order of the witness tables.
   var protocols: [UnsafeRawPointer]
+  /// The existential itself where it asks for more than conformances: `any P<T>`.
+  var constrained: Metadata?
 }

@@ -70,6 +70,12 @@ extension Refusal {
       remedy: "Use another type, or make the property optional and \(exclusion).")
   }
 
+  static func missized(_ type: Metadata) -> Refusal {
+    Refusal(
+      "Swift's own metadata of \(displayName(type)) says a wrong size.",
+      remedy: "Use an existential of one protocol, or a class of your own that holds the value.")
+  }
+
   static func systemType(_ type: Metadata) -> Refusal {
     Refusal(
       "\(displayName(type)) is a type of the system's libraries whose content this version "
@@ -115,20 +121,4 @@ extension Refusal {
       "This object is of a kind that is not known (0x\(String(kind, radix: 16))).",
       remedy: "Make the property optional and \(exclusion).")
   }
-}
-
-/// A type's name as Swift would write it, without the addresses that the runtime shows for
-/// private types.
-func displayName(_ metadata: Metadata) -> String {
-  let name = _typeName(metadata.type, qualified: true)
-  guard name.contains("(unknown context at $") else { return name }
-  var result = ""
-  var rest = name[...]
-  while let start = rest.firstRange(of: "(unknown context at $") {
-    result += rest[..<start.lowerBound]
-    guard let end = rest[start.upperBound...].firstIndex(of: ")") else { break }
-    rest = rest[rest.index(after: end)...]
-    if rest.hasPrefix(".") { rest = rest.dropFirst() }
-  }
-  return result + rest
 }

@@ -327,6 +327,15 @@ final class RestoreSession {
       witnesses[key] = table
       place.storeBytes(of: table, toByteOffset: index * 8, as: UnsafeRawPointer.self)
     }
+    guard let constrained = existential.constrained else { return }
+    let key = WitnessKey(type: type, proto: constrained.address)
+    guard witnesses[key] == nil else { return }
+    guard constrained.isConstraintMet(by: type) else {
+      throw .typeChanged(
+        displayName(type), nil, before: "a type for \(displayName(constrained))",
+        after: "one with other associated types")
+    }
+    witnesses[key] = constrained.address
   }
 
   /// An object that has died, with one more unowned reference to it.

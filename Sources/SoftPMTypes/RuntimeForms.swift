@@ -81,7 +81,8 @@ final class ObjectIdentifierForm: FieldForm {
   ) throws(ContainerError) {
     guard let target = value.load(as: UnsafeRawPointer?.self) else { return }
     if let type = catalog.type(at: target) {
-      image.storeBytes(of: try TypeWord.encode(type, context), as: UInt.self)
+      image.storeBytes(
+        of: try TypeWord.encode(type, at: slot, in: site, context), as: UInt.self)
     } else if let home = context.homeAddress(of: target, layout: nil, strength: .unmanaged) {
       image.storeBytes(of: UInt(home.rawValue), as: UInt.self)
     } else {

@@ -37,9 +37,9 @@ struct TypeDescriptor: Hashable, @unchecked Sendable {
     case enumeration = 18
   }
 
-  private var flags: UInt32 { address.load(as: UInt32.self) }
+  var flags: UInt32 { address.load(as: UInt32.self) }
   var kind: Kind? { Kind(rawValue: flags & 0x1f) }
-  private var isGeneric: Bool { flags & 0x80 != 0 }
+  var isGeneric: Bool { flags & 0x80 != 0 }
 
   var isNominal: Bool {
     kind == .classType || kind == .structure || kind == .enumeration
@@ -86,30 +86,6 @@ struct TypeDescriptor: Hashable, @unchecked Sendable {
   }
   var payloadCaseCount: Int { Int(address.load(fromByteOffset: 20, as: UInt32.self) & 0xff_ffff) }
   var emptyCaseCount: Int { Int(address.load(fromByteOffset: 24, as: UInt32.self)) }
-
-  /// The header of a generic context: parameter, requirement and argument counts, flags, then one
-  /// byte per parameter.
-  private var genericHeader: UnsafeRawPointer? {
-    guard isGeneric else { return nil }
-    switch kind {
-    case .classType: return address + 44 + 8
-    case .structure, .enumeration: return address + 28 + 8
-    case .extension: return address + 12
-    case .anonymous: return address + 8
-    default: return nil
-    }
-  }
-
-  /// Generic parameters including those of the types around this one.
-  var genericParameterCount: Int {
-    genericHeader.map { Int($0.load(as: UInt16.self)) } ?? 0
-  }
-
-  /// The parameter is a number, not a type.
-  func isValueParameter(_ index: Int) -> Bool {
-    guard let genericHeader, index < genericParameterCount else { return false }
-    return genericHeader.load(fromByteOffset: 8 + index, as: UInt8.self) & 0x3f == 2
-  }
 
   /// Parameters by nesting level, outermost first, as mangled names group them.
   var genericLevels: [Int] {
@@ -196,6 +172,23 @@ struct MangledName {
   var isSelf: Bool {
     let text = UnsafeRawBufferPointer(start: start, count: byteCount)
     return text.elementsEqual("x".utf8) || text.elementsEqual("qd__".utf8)
+  }
+
+  /// What the first symbolic reference leads to, where that is a type or a protocol.
+  var referencedDescriptor: TypeDescriptor? {
+    var index = 0
+    while index < byteCount {
+      let place = start + index + 1
+      switch byte(index) {
+      case 0x01: return TypeDescriptor(address: place + Int(place.loadUnaligned(as: Int32.self)))
+      case 0x02:
+        let target = place + Int(place.loadUnaligned(as: Int32.self))
+        return target.load(as: UnsafeRawPointer?.self).map(TypeDescriptor.init)
+      case 0x03...0x1f: return nil
+      default: index += 1
+      }
+    }
+    return nil
   }
 
   /// Reflection says only "not strong"; the suffix of the name says which.

@@ -24,6 +24,8 @@ indirect enum TypeIdentity: Hashable, Sendable {
   case existentialMetatype(TypeIdentity)
   /// `any P<T>`: the name of its shape, and what it is constrained to.
   case constrained(shape: String, arguments: [TypeIdentity])
+  /// What a parameter pack stands for.
+  case pack([TypeIdentity])
   /// The name as text, which finds nothing: enough to compare the type of a field.
   case text(String)
 
@@ -49,7 +51,8 @@ indirect enum TypeIdentity: Hashable, Sendable {
   }
 
   private static func roundTripName(of metadata: Metadata) -> String? {
-    guard let name = _mangledTypeName(metadata.type), MangledNameFilter.accepts(name),
+    guard !metadata.hasConstrainedExistential, let name = _mangledTypeName(metadata.type),
+      MangledNameFilter.accepts(name),
       let found = _typeByName(name), Metadata(found) == metadata
     else { return nil }
     return name
@@ -89,20 +92,29 @@ indirect enum TypeIdentity: Hashable, Sendable {
     guard let descriptor = metadata.descriptor else {
       return roundTripName(of: metadata).map(TypeIdentity.mangled)
     }
-    var arguments: [TypeIdentity] = []
-    for index in 0..<descriptor.genericParameterCount {
-      if descriptor.isValueParameter(index) {
-        arguments.append(.integer(metadata.genericInteger(index)))
-        continue
-      }
-      guard let argument = metadata.genericArgument(index),
-        let identity = tree(of: argument, depth: depth + 1)
-      else { return nil }
-      arguments.append(identity)
-    }
+    guard let list = metadata.genericArgumentList,
+      let arguments = trees(of: list, depth: depth + 1)
+    else { return nil }
     return .nominal(
       path: descriptor.path, fingerprint: descriptor.fingerprint,
       levels: descriptor.genericLevels, arguments: arguments)
+  }
+
+  private static func trees(of arguments: [GenericArgument], depth: Int) -> [TypeIdentity]? {
+    var trees: [TypeIdentity] = []
+    for argument in arguments {
+      switch argument {
+      case .integer(let value): trees.append(.integer(value))
+      case .type(let type):
+        guard let tree = tree(of: type, depth: depth) else { return nil }
+        trees.append(tree)
+      case .pack(let types):
+        guard let elements = Self.trees(of: types.map(GenericArgument.type), depth: depth)
+        else { return nil }
+        trees.append(.pack(elements))
+      }
+    }
+    return trees
   }
 }
 
@@ -191,6 +203,7 @@ extension TypeIdentity {
     case .existential(let protocols, _, _): "any " + protocols.joined(separator: " & ")
     case .existentialMetatype(let instance): instance.path
     case .constrained(let shape, _): shape
+    case .pack: "a pack of types"
     case .text(let name): name
     }
   }
@@ -203,6 +216,13 @@ extension TypeIdentity {
       return Self.appendConstrained(shape, arguments, to: &name)
     case .mangled(let text):
       name.append(text)
+      return nil
+    case .pack(let elements):
+      for (index, element) in elements.enumerated() {
+        if let failure = element.append(to: &name) { return failure }
+        if index == 0 { name.append("_") }
+      }
+      name.append(elements.isEmpty ? "yQP" : "QP")
       return nil
     case .existential(let protocols, let superclass, let isClassBound):
       return Self.appendExistential(protocols, superclass, isClassBound, to: &name)
@@ -285,9 +305,13 @@ struct SymbolicName {
   private var parts: [Part] = []
   private var arguments: [Metadata] = []
 
-  /// Whose parameters the name uses.
-  private struct Context<A, B, C, D, E, F, G, H> {}
-  private static let context = Metadata(Context<Int, Int, Int, Int, Int, Int, Int, Int>.self)
+  /// Whose parameters the name uses: those of the outer type, and of the inner one, which is what
+  /// Self is in requirements.
+  private struct Context<A, B, C, D, E, F, G, H> {
+    struct Inner<Subject> {}
+  }
+  private static let context = Metadata(
+    Context<Int, Int, Int, Int, Int, Int, Int, Int>.Inner<Int>.self)
   private static let parameters = ["x", "q_", "q0_", "q1_", "q2_", "q3_", "q4_", "q5_"]
 
   /// False when there are more such types than parameters.
@@ -301,6 +325,29 @@ struct SymbolicName {
 
   mutating func append(_ text: String) { parts.append(.text(Array(text.utf8))) }
   mutating func append(_ descriptor: TypeDescriptor) { parts.append(.descriptor(descriptor)) }
+
+  /// A name of the binary that may use the context's parameters.
+  static func resolve(
+    _ name: MangledName, _ arguments: [Metadata], subject: Metadata? = nil
+  ) -> Metadata? {
+    guard arguments.count <= parameters.count else { return nil }
+    return type(name.start, name.byteCount, arguments, subject: subject)
+  }
+
+  private static func type(
+    _ name: UnsafeRawPointer, _ byteCount: Int, _ arguments: [Metadata], subject: Metadata? = nil
+  ) -> Metadata? {
+    guard !arguments.isEmpty else {
+      return softpm_runtime_type_named(name, byteCount, nil, nil).map(Metadata.init)
+    }
+    // All of the context's parameters have an argument, needed or not.
+    let none = Metadata(Int.self)
+    let fill = repeatElement(none, count: parameters.count - arguments.count)
+    let words = (arguments + fill + [subject ?? none]).map { Optional($0.address) }
+    return words.withUnsafeBytes {
+      softpm_runtime_type_named(name, byteCount, context.descriptor?.address, $0.baseAddress)
+    }.map(Metadata.init)
+  }
 
   func resolve() -> Metadata? {
     let descriptors = parts.count(where: { if case .descriptor = $0 { true } else { false } })
@@ -334,16 +381,7 @@ struct SymbolicName {
       }
     }
     buffer.storeBytes(of: 0, toByteOffset: end, as: UInt8.self)
-    guard !arguments.isEmpty else {
-      return softpm_runtime_type_named(buffer + wordBytes, textBytes, nil, nil).map(Metadata.init)
-    }
-    // All of the context's parameters have an argument, needed or not.
-    let fill = repeatElement(Metadata(Int.self), count: Self.parameters.count - arguments.count)
-    let words = (arguments + fill).map { Optional($0.address) }
-    return words.withUnsafeBytes {
-      softpm_runtime_type_named(
-        buffer + wordBytes, textBytes, Self.context.descriptor?.address, $0.baseAddress)
-    }.map(Metadata.init)
+    return Self.type(buffer + wordBytes, textBytes, arguments)
   }
 }
 
@@ -391,6 +429,10 @@ extension TypeIdentity {
       writer.string(shape)
       writer.count(arguments.count)
       for argument in arguments { argument.encode(into: &writer) }
+    case .pack(let elements):
+      writer.integer(UInt8(9))
+      writer.count(elements.count)
+      for element in elements { element.encode(into: &writer) }
     }
   }
 
@@ -444,6 +486,7 @@ extension TypeIdentity {
     case 8:
       let shape = try reader.string(atMost: TypeTable.nameBytesMost, of: "bytes of a shape's name")
       self = .constrained(shape: shape, arguments: try list(&reader))
+    case 9: self = .pack(try list(&reader))
     case let tag: throw reader.invalid("a form of type identity", found: "\(tag)")
     }
   }

@@ -14,7 +14,12 @@ struct RebuiltModuleTests {
       var address = Address()
       private var secrets: [Secret: Int] = [Secret(): 1]
       var rating: (any Comparable)? = Score()
+      var mark: any Marked<Int> = makeMark()
     }
+    protocol Marked<Mark> { associatedtype Mark; var mark: Mark { get } }
+    struct Stars: Marked { var count = 5; var mark: Int { count } }
+    struct Other: Marked { var mark: Int { 1 } }
+    func makeMark() -> any Marked<Int> { Stars() }
     struct Score: Comparable {
       var points = 5
       static func < (left: Score, right: Score) -> Bool { left.points < right.points }
@@ -36,6 +41,7 @@ struct RebuiltModuleTests {
   private struct Change {
     var from: String
     var to: String
+    var and: (from: String, to: String)?
     var says: [String]?
   }
 
@@ -64,6 +70,11 @@ struct RebuiltModuleTests {
       from: "regular(since: Int)", to: "regular(since: String)",
       says: ["typeChanged", "`regular` of Shop.Kind", "Swift.Int", "Swift.String"]),
     Change(from: "= Kind.former", to: "= Kind.new"),
+    // It conforms as before, and its bytes are as before, but it is no `any Marked<Int>` any more.
+    Change(
+      from: "var mark: Int { count } }", to: "var mark: String { \"\\(count)\" } }",
+      and: ("{ Stars() }", "{ Other() }"),
+      says: ["typeChanged", "Shop.Stars", "any Shop.Marked<Swift.Int>"]),
     Change(
       from: "Score", to: "Mark", says: ["typeMissing", "Shop.Score"]),
     Change(
@@ -85,7 +96,10 @@ struct RebuiltModuleTests {
     let (written, problem) = try Program.run("TypesWriter", [image, workshop.path("original.so")])
     #expect(written == 0, "\(problem)")
     for change in Self.changes {
-      let source = Self.original.replacingOccurrences(of: change.from, with: change.to)
+      var source = Self.original.replacingOccurrences(of: change.from, with: change.to)
+      if let more = change.and {
+        source = source.replacingOccurrences(of: more.from, with: more.to)
+      }
       try #require(source != Self.original, "\(change.from)")
       try build(source, "changed.so")
       let (status, output) = try Program.run(

@@ -141,9 +141,9 @@ extension StoreCore {
 extension Restoration {
   /// The type of the restored root, without the box around it.
   func rootName(of box: AnyObject) -> String {
-    let name = "\(type(of: box))"
-    guard name.hasPrefix("RootBox<"), name.hasSuffix(">") else { return name }
-    return String(name.dropFirst("RootBox<".count).dropLast())
+    let name = shownName(type(of: box))
+    guard let start = name.firstRange(of: "RootBox<"), name.hasSuffix(">") else { return name }
+    return String(name[start.upperBound...].dropLast())
   }
 }
 
@@ -159,7 +159,7 @@ extension ContainerError {
 extension ContainerCore {
   func requireRoot<Root>(_ type: Root.Type) throws(ContainerError) {
     guard rootType == Root.self else {
-      throw Self.rootDiffers(name, stored: "\(rootType)", asked: Root.self)
+      throw Self.rootDiffers(name, stored: shownName(rootType), asked: Root.self)
     }
   }
 
@@ -168,8 +168,8 @@ extension ContainerCore {
   ) -> ContainerError {
     ContainerError(
       code: .typeChanged,
-      message: "The root of the container \"\(name)\" is of type \(stored), not \(asked). "
-        + "Open it with that type, or use another name.", path: "root")
+      message: "The root of the container \"\(name)\" is of type \(stored), not "
+        + "\(shownName(asked)). Open it with that type, or use another name.", path: "root")
   }
 
   /// After hash tables were rebuilt under this process's seeds: remembers what unchanged chunks

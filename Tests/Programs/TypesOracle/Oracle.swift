@@ -29,6 +29,7 @@ struct Oracle {
     var found: [UInt] = []
     do {
       let layout = try catalog.layout(ofObjectAt: target)
+      try checkCounts(name, target, layout)
       try layout.visitReferences(of: target) { reference throws(ContainerError) in
         let isLiteral = reference.layout?.isLiteral ?? false
         if reference.strength == .strong, !isLiteral {
@@ -46,6 +47,37 @@ struct Oracle {
     }
     failed += 1
     withExtendedLifetime(holder) {}
+  }
+
+  /// Visiting retains neither the object nor what it refers to, and leaves all counts as they are.
+  private mutating func checkCounts(
+    _ name: String, _ target: UnsafeRawPointer, _ layout: ObjectLayout
+  ) throws(ContainerError) {
+    var objects: Set<UInt> = []
+    /// The second words of the objects' headers.
+    var counts: [UInt: UInt] = [:]
+    func visit(_ body: (Reference) -> Void) throws(ContainerError) {
+      try layout.visitReferences(of: target) { reference throws(ContainerError) in body(reference) }
+    }
+    func note(_ object: UnsafeRawPointer) {
+      objects.insert(UInt(bitPattern: object))
+      counts[UInt(bitPattern: object)] = object.load(fromByteOffset: 8, as: UInt.self)
+    }
+    note(target)
+    try visit { if $0.layout?.isRaw != true, $0.layout?.isLiteral != true { note($0.target) } }
+    var visited: UInt = 0
+    softpm_recorder_begin()
+    try visit { visited &+= UInt(bitPattern: $0.target) }
+    var count = 0
+    let recorded = softpm_recorder_end(&count)
+    let retained = (0..<count).count { objects.contains(UInt(bitPattern: recorded?[$0])) }
+    let changed = counts.count { object, word in
+      UnsafeRawPointer(bitPattern: object)?.load(fromByteOffset: 8, as: UInt.self) != word
+    }
+    if retained + changed > 0 {
+      print("counted: \(name): \(retained) retains, \(changed) counts changed, \(visited)")
+      failed += 1
+    }
   }
 
   /// What copying the value retains, without the empty singletons.

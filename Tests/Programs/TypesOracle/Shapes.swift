@@ -79,6 +79,11 @@ struct Failure: Error, @unchecked Sendable {
   var number = 4
 }
 
+struct Packed<First, each Rest> {
+  var first: First
+  var rest: (repeat each Rest)
+}
+
 @inline(never) func opaque<Value>(_ value: Value) -> Value { value }
 func long(_ text: String) -> String { opaque(text) + ", made at run time" }
 
@@ -248,6 +253,9 @@ func checkExistentials(_ oracle: inout Oracle) {
   oracle.check("any Sequence<Int>, inline", (0..<3) as any Sequence<Int>)
   oracle.check("any Sequence<Int>?", Optional([opaque(1)] as any Sequence<Int>))
   oracle.check("Trouble", Trouble.node(one))
+  oracle.check("any Sequence<Int>.Type", [Int].self as any Sequence<Int>.Type)
+  oracle.check("any Sequence<Int>.Type and object", (Set<Int>.self as any Sequence<Int>.Type, one))
+  oracle.check("pack", Packed(first: one, rest: (long("p"), [two])))
 }
 
 func checkFoundation(_ oracle: inout Oracle) {

@@ -40,6 +40,24 @@ private final class KeyBox<Key: Hashable, Content: Sequence>: Keyed {
   }
 }
 private struct Box<Content>: Holding { var content: Content }
+private final class TitledBox: Titled, Holding {
+  var content: Int { 7 }
+}
+/// Declares what is constrained otherwise than in a property of its own.
+private enum Choice {
+  case nothing
+  case type(any Holding<String>.Type)
+  case both(any Keyed<String, [Int]>.Type, (any Holding<Int>.Type)?)
+}
+private final class Catalogue<Content> {
+  var kinds: [String: any Holding<Content>.Type] = [:]
+  var kind: (any Holding<Content>.Type)?
+  init(_ kind: (any Holding<Content>.Type)?) { self.kind = kind }
+}
+private struct Titles {
+  var titled: any Titled & Holding<Int>
+  var types: [any (Titled & Holding<Int>).Type]
+}
 private struct WideBox<Content>: Holding {
   var content: Content
   var a = 1
@@ -115,6 +133,9 @@ extension Exhibition {
     }
     let keyed = KeyBox(key: "k", content: [1])
     keyed.other = keyed
+    show(Titles(titled: TitledBox(longText("both")), types: [TitledBox.self])) {
+      $0.titled.content == 7 && $0.titled.name == longText("both") && $0.types[0] == TitledBox.self
+    }
     show([keyed] as [any Keyed<String, [Int]>]) {
       let box = $0[0] as? KeyBox<String, [Int]>
       return box?.content == [1] && box?.other === box
@@ -144,6 +165,37 @@ extension Exhibition {
     show([Titled.self, Circle.self] as [AnyClass]) { $0[1] == Circle.self }
     show(Circle.self as Titled.Type) { $0 == Circle.self }
     show([Quad.self, Circle.self] as [any Figure.Type]) { $0[0] == Quad.self }
+
+    begin(row: "`any P<T>.Type`, also class-bound, with a superclass, and as arguments")
+    show([Box<String>.self, WideBox<String>.self] as [any Holding<String>.Type]) {
+      $0[0] == Box<String>.self && $0[1] == WideBox<String>.self
+    }
+    show([nil, Box<String>.self] as [(any Holding<String>.Type)?]) {
+      $0[0] == nil && $0[1] == Box<String>.self
+    }
+    show(["k": Box<String>.self] as [String: any Holding<String>.Type]) {
+      $0["k"] == Box<String>.self
+    }
+    show((1, [Box<String>.self] as [any Holding<String>.Type], longText("t")) as Any) {
+      let tuple = $0 as? (Int, [any Holding<String>.Type], String)
+      return tuple?.1[0] == Box<String>.self && tuple?.2 == longText("t")
+    }
+    show([.nothing, .type(Box<String>.self), .both(KeyBox<String, [Int]>.self, Box<Int>.self)]) {
+      (choices: [Choice]) in
+      guard case .nothing = choices[0], case .type(let type) = choices[1],
+        case .both(let first, let second) = choices[2]
+      else { return false }
+      return type == Box<String>.self && first == KeyBox<String, [Int]>.self
+        && second == Box<Int>.self
+    }
+    let catalogue = Catalogue<String>(WideBox<String>.self)
+    catalogue.kinds[longText("box")] = Box<String>.self
+    show(catalogue) {
+      $0.kinds[longText("box")] == Box<String>.self && $0.kind == WideBox<String>.self
+    }
+    show(Result<any Holding<String>.Type, Mishap>.success(Box<String>.self)) {
+      (try? $0.get()) == Box<String>.self
+    }
 
     begin(row: "ObjectIdentifier")
     let named = Titled("n")

@@ -7,6 +7,22 @@ private struct Pair<First, Second> {
   var first: First
   var second: Second
 }
+private struct Packed<First, each Rest> {
+  var first: First
+  var rest: (repeat each Rest)
+}
+private final class PackedObject<each Part> {
+  var parts: (repeat each Part)
+  init(_ parts: repeat each Part) { self.parts = (repeat each parts) }
+}
+extension Pair where First == Int {
+  // Its first parameter is bound where it is declared.
+  fileprivate struct Numbered<Third> {
+    var number: First
+    var second: Second
+    var third: Third
+  }
+}
 private enum Plain: CaseIterable {
   case north, south, east
 }
@@ -61,12 +77,23 @@ extension Exhibition {
     show(true, false)
     show(Unicode.Scalar(0x1f600)!, "a")
 
-    begin(row: "structs, tuples")
+    begin(row: "structs, tuples, parameter packs")
     show(Point(), Point(x: -1, y: -2, z: .nan.magnitude).z.isNaN ? Point() : Point())
     show((1, name: longText("tuple"), (true, Point()))) {
       $0.0 == 1 && $0.name == longText("tuple") && $0.2.0 && $0.2.1 == Point()
     }
     show(Pair(first: Pair(first: UInt8(1), second: "x"), second: ())) { $0.first.second == "x" }
+    show(Packed(first: 1, rest: (longText("pack"), [2]))) {
+      $0.first == 1 && $0.rest.0 == longText("pack") && $0.rest.1 == [2]
+    }
+    show([Packed(first: "none", rest: ())]) { $0[0].first == "none" }
+    show(PackedObject(longText("packed"), 3, [4])) {
+      let parts: (String, Int, [Int]) = $0.parts
+      return parts.0 == longText("packed") && parts.1 == 3 && parts.2 == [4]
+    }
+    show([Pair<Int, String>.Numbered(number: 1, second: longText("n"), third: [true])]) {
+      $0[0].number == 1 && $0[0].second == longText("n") && $0[0].third == [true]
+    }
 
     begin(row: "enums: plain, one payload, several, indirect; Optional, Result")
     show(Plain.north, .south, .east)
