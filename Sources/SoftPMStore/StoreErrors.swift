@@ -22,8 +22,9 @@ extension ContainerError {
   static var forkedStore: ContainerError {
     ContainerError(
       code: .forked,
-      message: "The store was opened before this process was forked. "
-        + "Open it in the child, after the parent has closed it, or read-only.")
+      message: "The store was opened before this process was forked. Use it in the parent, or have "
+        + "the child start another program that opens it, after the parent has closed it or read-only."
+    )
   }
 
   static func noSuchVersion(_ version: VersionID) -> ContainerError {
