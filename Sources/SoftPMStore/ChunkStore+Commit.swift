@@ -63,7 +63,7 @@ extension ChunkStore {
         lead(keepingLead: true)
         var failure: ContainerError?
         do throws(ContainerError) {
-          if chain.isBroken || monitor.locked({ nextVersion >= numberLimit }) { try startEpoch() }
+          if chain.isBroken || monitor.locked({ nextVersion >= numberLimit }) { try beginEpoch() }
         } catch {
           failure = error
         }

@@ -124,7 +124,7 @@ extension ChunkStore {
       var failure: ContainerError?
       var times = WriteTimes()
       do throws(ContainerError) {
-        if chain.isBroken { try startEpoch() }
+        if chain.isBroken { try beginEpoch() }
         try makeRoom(for: batch)
         reached = (chain, tail)
         var writes = WriteBatch()

@@ -4,6 +4,16 @@ import Dispatch
 import SoftPMBase
 
 extension ChunkStore {
+  /// Superblocks have room for more; what is beyond is for folds that find no space.
+  private static let epochsKept = 64
+
+  /// Starts an epoch, and folds where there have been many since the last fold: a program that is
+  /// killed after each of its points would otherwise fill the superblock with them.
+  func beginEpoch() throws(ContainerError) {
+    try startEpoch()
+    if superblock.epochs.count > ChunkStore.epochsKept { try foldIfThereIsRoom() }
+  }
+
   /// Begins a stretch of the chain that nothing written before can be mistaken for.
   ///
   /// Both slots must know the epoch before its first barrier is written: were one slot lost
@@ -14,7 +24,10 @@ extension ChunkStore {
     next.epochs.removeAll { $0.firstBarrier > chain.sequence }
     guard next.epochs.count < Superblock.epochsMost else {
       throw ContainerError(
-        code: .io, message: "Too many interruptions since the last checkpoint. Reopen the store.")
+        code: .io,
+        message:
+          "The store was interrupted \(next.epochs.count) times, and never found the space to tidy "
+          + "up since. Back it up to a larger disk, and go on with the copy.")
     }
     let start = space.take(1).start
     if chain.isReserved { lost.append(Extent(start: chain.next, count: 1)) }
@@ -41,7 +54,7 @@ extension ChunkStore {
   package func startWriting() throws(ContainerError) {
     try monitor.locked { () throws(ContainerError) in try usable(changing: true) }
     try exclusively { () throws(ContainerError) in
-      if chain.isBroken { try startEpoch() }
+      if chain.isBroken { try beginEpoch() }
     }
   }
 

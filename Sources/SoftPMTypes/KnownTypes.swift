@@ -54,6 +54,11 @@ enum KnownTypes {
       return ValueLayout(metadata, form: ObjectIdentifierForm(catalog: catalog))
     case "StaticString", "StaticBigInt":
       return ValueLayout(metadata, form: RefusedForm(.literal(metadata)))
+    // (Types of concurrency call themselves `Swift` too.)
+    case "CheckedContinuation", "UnsafeContinuation", "AsyncStream", "AsyncThrowingStream":
+      return ValueLayout(metadata, form: RefusedForm(.running(metadata)))
+    case "Continuation" where descriptor.parent?.name.hasPrefix("Async") ?? false:
+      return ValueLayout(metadata, form: RefusedForm(.running(metadata)))
     case "SIMD3":
       // Four lanes of which the fourth is padding.
       return metadata.genericArgument(0).map {

@@ -103,6 +103,12 @@ extension Refusal {
       remedy: "Correct the description; `PersistentLayout` says what it may hold.")
   }
 
+  static func running(_ type: Metadata) -> Refusal {
+    Refusal(
+      "A \(displayName(type)) belongs to running code and cannot be persisted.",
+      remedy: "Make the property optional and \(exclusion), and begin anew after restoring.")
+  }
+
   static let task = Refusal(
     "A running task cannot be persisted.",
     remedy: "Keep what it works on, and start it again after restoring.")

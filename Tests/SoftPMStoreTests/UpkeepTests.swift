@@ -114,6 +114,27 @@ import Testing
     try store.close()
   }
 
+  @Test("killed after each of its points, two hundred times, a store goes on", arguments: [1, 3])
+  func killedAfterEachPoint(points: Int) throws {
+    var content = NewStore.image(identity: Digest(low: 1, high: 3))
+    var last: VersionID?
+    var count = 0
+    for round in 0..<200 {
+      let device = StoreRecordingDevice(content)
+      let store = try ChunkStore.open(on: device)
+      let number =
+        try store.container(named: "a")?.number
+        ?? store.createContainer(named: "a", chunkSize: .kibibytes(4)).number
+      #expect(try store.versions(of: number).count == count, "round \(round)")
+      for _ in 0..<points {
+        last = try commit(store, number, last, UInt64(count))
+        count += 1
+      }
+      // Nobody closes it.
+      content = device.content
+    }
+  }
+
   @Test(
     "opening for writing, reading and closing writes nothing, however the store was left",
     arguments: [true, false])

@@ -60,7 +60,8 @@ struct HostileImageTests {
         let restored: AnyObject = try ToyContainer.restore(stored, isUntrusted: true)
         try ToyContainer().discover(restored)
       } catch {
-        #expect(error.code == .corrupt, "\(error)")
+        // A type that does not conform to what an existential asks for may have done so once.
+        #expect([.corrupt, .typeChanged].contains(error.code), "\(error)")
         refused += 1
       }
     }

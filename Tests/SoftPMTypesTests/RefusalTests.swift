@@ -145,7 +145,11 @@ struct RefusalTests {
     #expect(path(Calendar(identifier: .gregorian)) == ".value")
     #expect(path(try? Regex("a"))?.hasPrefix(".value") == true, "\(path(try? Regex("a")) ?? "-")")
     #expect(path(JSONDecoder()) == ".value")
-    #expect(path(AsyncStream<Int> { _ in }) == ".value.context")
+    #expect(path(AsyncStream<Int> { _ in }) == ".value")
+    let (stream, continuation) = AsyncThrowingStream<Int, any Error>.makeStream()
+    #expect(path(stream) == ".value" && path(continuation) == ".value")
+    let none: AsyncStream<Int>.Continuation? = nil
+    #expect(path(none) == nil)
   }
 
   @Test("if its bytes belong to someone else")

@@ -71,7 +71,7 @@ struct RefusedKindTests {
     let number = await withCheckedContinuation { (continuation: CheckedContinuation<Int, Never>) in
       waiting.continuation = continuation
       let error = refusal(waiting)
-      #expect(error?.code == .unsupportedType && error?.path == ".continuation.canary")
+      #expect(error?.code == .unsupportedType && error?.path == ".continuation")
       continuation.resume(returning: 5)
     }
     #expect(refusal(TaskLocal(wrappedValue: 1))?.path == ".value")
