@@ -32,15 +32,22 @@ static inline bool softpm_check_is_guarded(const softpm_range *range, uintptr_t 
 }
 #endif
 
-// A cell that one thread frees and another is given: ThreadSanitizer must see the hand-over.
-static inline void softpm_hand_over(uintptr_t start) {
+// What ThreadSanitizer knows of a cell must end with its use, as with its own allocator: it does
+// not see reference counting, and would report the last reader of the old object and the maker of
+// the next. This is its interface for managed heaps; it needs to know their place only to describe
+// addresses in its reports.
 #if __has_feature(thread_sanitizer)
-  __tsan_release((void *)start);
-#endif
+void __tsan_java_alloc(unsigned long start, unsigned long bytes);
+void __tsan_java_free(unsigned long start, unsigned long bytes);
+
+static inline void softpm_tell_allocated(softpm_range *range, uintptr_t start) {
+  __tsan_java_alloc(start, softpm_range_cell_bytes(range, start));
 }
 
-static inline void softpm_take_over(uintptr_t start) {
-#if __has_feature(thread_sanitizer)
-  __tsan_acquire((void *)start);
-#endif
+static inline void softpm_tell_freed(softpm_range *range, uintptr_t start) {
+  __tsan_java_free(start, softpm_range_cell_bytes(range, start));
 }
+#else
+static inline void softpm_tell_allocated(softpm_range *range, uintptr_t start) {}
+static inline void softpm_tell_freed(softpm_range *range, uintptr_t start) {}
+#endif

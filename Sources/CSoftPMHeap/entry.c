@@ -41,7 +41,7 @@ static inline __attribute__((always_inline)) uintptr_t allocate_object(
   if (softpm_unlikely(bytes > SIZE_MAX / 2)) return 0;
   uintptr_t start = allocate_cell(bytes + softpm_guard_bytes, alignment, is_raw);
   if (softpm_unlikely(start == 0)) return 0;
-  softpm_take_over(start);
+  softpm_tell_allocated(softpm_range_of(start), start);
   if (SOFTPM_HEAP_CHECKS) softpm_check_allocated(softpm_range_of(start), start);
   return start;
 }
@@ -49,7 +49,7 @@ static inline __attribute__((always_inline)) uintptr_t allocate_object(
 // Into the calling thread's cache, else by the slow path.
 static inline __attribute__((always_inline)) void free_object(
     softpm_range *range, uintptr_t start) {
-  softpm_hand_over(start);
+  softpm_tell_freed(range, start);
   if (SOFTPM_HEAP_CHECKS) softpm_check_freed(range, start);
   softpm_words_forget(range, start);
   softpm_cache *cache =
@@ -172,6 +172,7 @@ static void *reallocate(softpm_range *range, void *start, size_t bytes) {
   bool is_raw = softpm_cell_find((uintptr_t)start, &cell) && cell.is_raw;
   void *moved = (void *)softpm_range_allocate(
       range, bytes + softpm_guard_bytes, softpm_cell_alignment, is_raw);
+  if (moved != NULL) softpm_tell_allocated(range, (uintptr_t)moved);
   if (moved != NULL && SOFTPM_HEAP_CHECKS) softpm_check_allocated(range, (uintptr_t)moved);
   if (moved == NULL) moved = softpm_next_malloc(bytes);
   if (moved == NULL) return NULL;

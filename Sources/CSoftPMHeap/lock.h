@@ -15,10 +15,6 @@ typedef struct softpm_lock {
   _Atomic(uint32_t) state;
 } softpm_lock;
 
-// Under ThreadSanitizer the hand-over of memory from one thread to another must be seen.
-__attribute__((weak)) void __tsan_acquire(void *address);
-__attribute__((weak)) void __tsan_release(void *address);
-
 __attribute__((visibility("hidden"))) void softpm_lock_wait(softpm_lock *lock);
 __attribute__((visibility("hidden"))) void softpm_lock_wake(softpm_lock *lock);
 
@@ -28,11 +24,9 @@ static inline void softpm_lock_take(softpm_lock *lock) {
           &lock->state, &expected, 1, memory_order_acquire, memory_order_relaxed)) {
     softpm_lock_wait(lock);
   }
-  if (__tsan_acquire) __tsan_acquire(lock);
 }
 
 static inline void softpm_lock_give(softpm_lock *lock) {
-  if (__tsan_release) __tsan_release(lock);
   if (atomic_exchange_explicit(&lock->state, 0, memory_order_release) == 2) {
     softpm_lock_wake(lock);
   }

@@ -1,6 +1,6 @@
 // Cells: taking one from a slab or as a run of its own, freeing it, finding it by address.
 
-#include "heap.h"
+#include "checks.h"
 
 #if SOFTPM_HEAP_SUPPORTED
 
@@ -124,6 +124,7 @@ uintptr_t softpm_cell_reserve(
   uintptr_t start = allocate_locked(range, bytes, softpm_cell_alignment, is_raw);
   *result = start != 0 ? softpm_ok : range->is_closed ? softpm_closed : softpm_no_space;
   softpm_lock_give(&range->lock);
+  if (start != 0) softpm_tell_allocated(range, start);
   return start;
 }
 

@@ -1,6 +1,7 @@
 import Foundation
 import SoftPMBase
 import SoftPMHeap
+import Synchronization
 import Testing
 
 private final class Node {
@@ -82,6 +83,29 @@ private final class Node {
     #expect(mailbox.allSatisfy { $0.allSatisfy { $0 == Array(0..<$0.count) } })
     mailbox = []
     #expect(arena.statistics.liveCells == 0)
+  }
+
+  /// ThreadSanitizer does not see reference counting. So what it knows of a cell must end with
+  /// the cell's use, or it reports the last reader of the old object and the maker of the next.
+  @Test("who drops the last reference may use the memory again, whoever read the object before")
+  func readElsewhere() throws {
+    try warmUp { Node(0) }
+    let arena = try makeArena()
+    nonisolated(unsafe) var node: Node? = arena.inScope { Node(1) }
+    let first = address(of: node!)
+    let sum = Mutex(0)
+    let isTaken = DispatchSemaphore(value: 0)
+    Thread.detachNewThread {
+      let other = node
+      isTaken.signal()
+      for _ in 0..<1_000 { sum.withLock { $0 += other!.value } }
+    }
+    isTaken.wait()
+    while !isKnownUniquelyReferenced(&node) { usleep(100) }
+    node = nil
+    let next = arena.inScope { Node(2) }
+    #expect(address(of: next) == first)
+    #expect(sum.withLock { $0 } == 1_000)
   }
 
   @Test("cells freed in a quarantine keep their place until it ends")
