@@ -12,6 +12,8 @@ enum KnownTypes {
     case "Observation":
       descriptor.name == "ObservationRegistrar"
         ? ValueLayout(metadata, form: RegistrarForm()) : nil
+    case "_StringProcessing", "_RegexParser", "RegexBuilder":
+      ValueLayout(metadata, form: RefusedForm(.systemType(metadata)))
     case "__C":
       lockNames.contains(where: descriptor.name.hasPrefix)
         ? ValueLayout(metadata, form: RefusedForm(.systemType(metadata))) : nil

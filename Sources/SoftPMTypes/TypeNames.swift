@@ -71,9 +71,10 @@ extension Metadata {
     guard let (shape, arguments) = constrainedExistential, let description = extendedExistential
     else { return nil }
     // Which argument belongs to which protocol; to the first where that is inherited. Protocols that a
-    // superclass conforms to are only named by their arguments.
+    // superclass conforms to are only named by their arguments, if at all: `_` where they are not.
     var names = description.protocols.map(TypeDescriptor.init)
     var lists = [[String]](repeating: [], count: names.count)
+    var unnamed: [String] = []
     var next = 0
     for requirement in shape.requirements {
       guard case .argument(_, let same) = requirement.kind, next < arguments.count
@@ -86,15 +87,16 @@ extension Metadata {
         names.append(owner)
         lists.append([])
       }
-      guard !lists.isEmpty else { return nil }
-      lists[index ?? 0].append(displayName(arguments[next]))
+      let name = displayName(arguments[next])
+      if lists.isEmpty { unnamed.append(name) } else { lists[index ?? 0].append(name) }
       next += 1
     }
     let types = [description.superclass.map(displayName)].compactMap(\.self)
     let protocols = zip(names, lists).map { proto, list in
       proto.writtenPath + (list.isEmpty ? "" : "<\(list.joined(separator: ", "))>")
     }
-    let parts = types + protocols
+    let others = unnamed.isEmpty ? [] : ["_<\(unnamed.joined(separator: ", "))>"]
+    let parts = types + protocols + others
     guard shape.form == .metatype else { return Self.existential(parts) }
     let name = parts.joined(separator: " & ")
     return "any " + (parts.count > 1 ? "(\(name))" : name) + ".Type"

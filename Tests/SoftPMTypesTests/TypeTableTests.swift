@@ -28,6 +28,19 @@ private struct Panel<Unit> {
   var gauge: (any Gauge<Unit>)?
 }
 
+/// What is found by a type's identity once that went through bytes.
+func resolvedFromBytes(_ type: any Any.Type) throws -> Metadata? {
+  let identity = try TypeIdentity(of: Metadata(type))
+  var writer = ByteWriter()
+  identity.encode(into: &writer)
+  let decoded = try writer.bytes.withUnsafeBytes { raw throws(ContainerError) in
+    var reader = ByteReader(raw, of: "an identity")
+    return try TypeIdentity(decoding: &reader)
+  }
+  guard case .found(let found) = decoded.resolve() else { return nil }
+  return found
+}
+
 @Suite("A type table")
 struct TypeTableTests {
   private func table() throws -> TypeTable {
@@ -143,17 +156,6 @@ struct TypeTableTests {
   /// Why there is a form of identity for these types: when a Swift finds them by name, it can go.
   @Test("finds constrained existentials by their shape, as Swift does not by their name")
   func constrained() throws {
-    func through(_ type: Any.Type) throws -> Metadata? {
-      let identity = try TypeIdentity(of: Metadata(type))
-      var writer = ByteWriter()
-      identity.encode(into: &writer)
-      let decoded = try writer.bytes.withUnsafeBytes { raw throws(ContainerError) in
-        var reader = ByteReader(raw, of: "an identity")
-        return try TypeIdentity(decoding: &reader)
-      }
-      guard case .found(let found) = decoded.resolve() else { return nil }
-      return found
-    }
     for type in [
       (any Gauge<Int>).self, [any Gauge<[String]>].self, [String: (any Gauge<Int>)?].self,
       (any Gauge<any Gauge<Int>>).self, (Int, any Gauge<Int>).self, Panel<any Gauge<Int>>.self,
@@ -161,7 +163,7 @@ struct TypeTableTests {
     ] as [Any.Type] {
       let name = try #require(_mangledTypeName(type))
       #expect(_typeByName(name).map { $0 == type } != true, "\(type) is found by its name")
-      #expect(try through(type) == Metadata(type), "\(type)")
+      #expect(try resolvedFromBytes(type) == Metadata(type), "\(type)")
     }
     // As many arguments as the shape has, and a shape of the program.
     let identity = try TypeIdentity(of: Metadata((any Gauge<Int>).self))
