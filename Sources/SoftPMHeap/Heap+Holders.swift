@@ -17,15 +17,18 @@ package struct ArenaHolding: Hashable, Sendable {
 }
 
 extension Heap {
-  /// What holds the closed arena at `base`, most bytes first; empty where none is there.
-  package static func holdings(ofClosedArenaAt base: UInt) -> [ArenaHolding] {
+  /// What holds the closed arena at `base`, most bytes first; empty where none is there. `name` says
+  /// how a class is called: Swift 6.3 itself crashes when asked for some generic ones.
+  package static func holdings(
+    ofClosedArenaAt base: UInt, name: (any Any.Type) -> String
+  ) -> [ArenaHolding] {
     withoutScopes {
       var next = softpm_range_after(nil)
       while let range = next {
         if softpm_range_base(range) == base, !softpm_range_is_returned(range),
           ArenaStatistics(of: range).isClosed
         {
-          return holdings(of: range)
+          return holdings(of: range, name)
         }
         next = softpm_range_after(range)
       }
@@ -33,7 +36,9 @@ extension Heap {
     }
   }
 
-  private static func holdings(of range: OpaquePointer) -> [ArenaHolding] {
+  private static func holdings(
+    of range: OpaquePointer, _ className: (any Any.Type) -> String
+  ) -> [ArenaHolding] {
     var found: [String: (cells: Int, bytes: Int)] = [:]
     var names: [UInt: String] = [:]
     for chunk in 0..<softpm_chunk_count(range) {
@@ -44,7 +49,7 @@ extension Heap {
         var kind = "memory that is no object's"
         if !shape.is_raw {
           let header = softpm_word_at(start)
-          kind = names[header] ?? name(ofHeader: header)
+          kind = names[header] ?? name(ofHeader: header, className)
           names[header] = kind
         }
         found[kind, default: (0, 0)].cells += 1
@@ -67,7 +72,9 @@ extension Heap {
   }
 
   /// By the metadata that an object's header points to; its kinds are the runtime's ABI.
-  private static func name(ofHeader header: UInt) -> String {
+  private static func name(
+    ofHeader header: UInt, _ className: (any Any.Type) -> String
+  ) -> String {
     guard header > 4096, header.isMultiple(of: 8) else { return "an object being made" }
     let kind = softpm_word_at(header)
     switch kind {
@@ -80,7 +87,7 @@ extension Heap {
       guard description != 0, softpm_word_at(description) & 0x1f == 16 else {
         return "an unknown object"
       }
-      return _typeName(unsafeBitCast(header, to: Any.Type.self), qualified: true)
+      return className(unsafeBitCast(header, to: Any.Type.self))
     case 0x200...0x7ff: return "a runtime's object of kind \(String(kind, radix: 16))"
     default: return "an unknown object"
     }

@@ -13,6 +13,10 @@ private final class Other<Value> {
 }
 
 @Suite struct ClosingTests {
+  private func holdings(of arena: Arena) -> [ArenaHolding] {
+    Heap.holdings(ofClosedArenaAt: arena.base) { _typeName($0, qualified: true) }
+  }
+
   @Test("objects outlive their arena, and its addresses return with the last of them")
   func liveObjects() throws {
     try warmUp { (0..<10).map { Node($0) } }
@@ -43,13 +47,13 @@ private final class Other<Value> {
   func holdings() throws {
     try warmUp { [AnyObject](arrayLiteral: Node(0), Other<Int>()) }
     let arena = try makeArena()
-    #expect(Heap.holdings(ofClosedArenaAt: arena.base).isEmpty, "it is not closed")
+    #expect(holdings(of: arena).isEmpty, "it is not closed")
     var nodes = arena.inScope { (0..<100).map { Node($0) } }
     let others = arena.inScope { (0..<10).map { _ in Other<Int>() } }
     let raw = arena.inScope { UnsafeMutablePointer<Int>.allocate(capacity: 1000) }
     arena.close()
     var found: [String: ArenaHolding] = [:]
-    for holding in Heap.holdings(ofClosedArenaAt: arena.base) { found[holding.kind] = holding }
+    for holding in holdings(of: arena) { found[holding.kind] = holding }
     let node = try #require(found.first { $0.key.contains("Node") }?.value)
     #expect(node.cells == 100 && node.bytes.rawValue >= 100 * MemoryLayout<Int>.size * 3)
     #expect(found.first { $0.key.contains("Other<Swift.Int>") }?.value.cells == 10)
@@ -58,7 +62,7 @@ private final class Other<Value> {
     let bytes = found.values.reduce(0) { $0 + $1.bytes.rawValue }
     #expect(bytes == arena.statistics.liveBytes.rawValue)
     nodes.removeAll()
-    let left = Heap.holdings(ofClosedArenaAt: arena.base)
+    let left = holdings(of: arena)
     #expect(!left.contains { $0.kind.contains("Node>") || $0.kind.hasSuffix("Node") })
     raw.deallocate()
     withExtendedLifetime(others) {}
@@ -94,7 +98,7 @@ private final class Other<Value> {
     #expect((1...65).contains(statistics.heldCells), "\(statistics)")
     #expect(statistics.usedChunks <= 65)
     #expect(Heap.closedArenas.contains { $0.base == arena.base })
-    #expect(Heap.holdings(ofClosedArenaAt: arena.base).isEmpty)
+    #expect(holdings(of: arena).isEmpty)
     wake.signal()
     woken.wait()
     #expect(!waiting && arena.statistics.isReturned)

@@ -13,6 +13,12 @@ private final class Node {
   }
 }
 
+/// Hands an object to another thread; a semaphore says whose turn it is.
+private final class Mailbox: @unchecked Sendable {
+  var node: Node?
+  init(_ node: Node?) { self.node = node }
+}
+
 @Suite struct FreeingTests {
   @Test("freed cells are used again, and an emptied arena uses no chunk")
   func reuse() throws {
@@ -91,12 +97,14 @@ private final class Node {
   func readElsewhere() throws {
     try warmUp { Node(0) }
     let arena = try makeArena()
-    nonisolated(unsafe) var node: Node? = arena.inScope { Node(1) }
+    var node: Node? = arena.inScope { Node(1) }
     let first = address(of: node!)
     let sum = Mutex(0)
+    let mailbox = Mailbox(node)
     let isTaken = DispatchSemaphore(value: 0)
     Thread.detachNewThread {
-      let other = node
+      let other = mailbox.node
+      mailbox.node = nil
       isTaken.signal()
       for _ in 0..<1_000 { sum.withLock { $0 += other!.value } }
     }
