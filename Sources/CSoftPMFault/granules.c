@@ -10,6 +10,10 @@ static size_t smaller(size_t left, size_t right) {
   return left < right ? left : right;
 }
 
+static size_t larger(size_t left, size_t right) {
+  return left < right ? right : left;
+}
+
 // The bits of word `word` that lie in [from, to).
 static uint64_t mask_of(size_t word, size_t from, size_t to) {
   uint64_t mask = ~(uint64_t)0;
@@ -31,6 +35,7 @@ int softpm_granules_open(softpm_granules *set, size_t count) {
     .count = count,
     .mapped = mapped,
   };
+  softpm_granules_note_empty(set);
   return 0;
 }
 
@@ -46,6 +51,8 @@ bool softpm_granules_contains(const softpm_granules *set, size_t index) {
 void softpm_granules_insert(softpm_granules *set, size_t from, size_t to) {
   to = smaller(to, set->count);
   if (from >= to) return;
+  set->low = smaller(set->low, from);
+  set->high = larger(set->high, to);
   for (size_t word = from / BITS; word <= (to - 1) / BITS; word++) {
     set->words[word] |= mask_of(word, from, to);
     set->summary[word / BITS] |= (uint64_t)1 << (word % BITS);
@@ -53,7 +60,8 @@ void softpm_granules_insert(softpm_granules *set, size_t from, size_t to) {
 }
 
 void softpm_granules_remove(softpm_granules *set, size_t from, size_t to) {
-  to = smaller(to, set->count);
+  from = larger(from, set->low);
+  to = smaller(to, set->high);
   if (from >= to) return;
   size_t last = (to - 1) / BITS;
   for (size_t word = from / BITS; word <= last; word++) {
@@ -70,10 +78,12 @@ void softpm_granules_remove(softpm_granules *set, size_t from, size_t to) {
 
 size_t softpm_granules_next(const softpm_granules *set, size_t from, size_t limit) {
   limit = smaller(limit, set->count);
-  if (from >= limit) return limit;
+  from = larger(from, set->low);
+  size_t end = smaller(limit, set->high);
+  if (from >= end) return limit;
   size_t word = from / BITS;
   uint64_t bits = set->words[word] & (~(uint64_t)0 << (from % BITS));
-  size_t last = (limit - 1) / BITS;
+  size_t last = (end - 1) / BITS;
   while (bits == 0) {
     if (++word > last) return limit;
     uint64_t summary = set->summary[word / BITS] >> (word % BITS);
@@ -102,7 +112,8 @@ size_t softpm_granules_next_absent(const softpm_granules *set, size_t from, size
 }
 
 size_t softpm_granules_run_starts(const softpm_granules *set, size_t from, size_t to) {
-  to = smaller(to, set->count);
+  from = larger(from, set->low);
+  to = smaller(to, set->high);
   if (from >= to) return 0;
   size_t starts = 0;
   size_t last = (to - 1) / BITS;

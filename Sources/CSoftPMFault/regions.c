@@ -248,8 +248,8 @@ static void append_bits(const softpm_region *region, size_t word, uint64_t bits,
 int softpm_watch_take(softpm_watch *watch, softpm_runs *runs) {
   runs->first = runs->count;
   softpm_granules *pending = &watch->pending;
-  size_t words = (pending->count + 63) / 64;
-  for (size_t group = 0; group * 64 < words; group++) {
+  size_t words = (pending->high + 63) / 64;
+  for (size_t group = pending->low / 4096; group * 64 < words; group++) {
     uint64_t summary = pending->summary[group];
     if (summary == 0) continue;
     // A word holds at most 32 runs.
@@ -262,6 +262,7 @@ int softpm_watch_take(softpm_watch *watch, softpm_runs *runs) {
     }
     pending->summary[group] = 0;
   }
+  softpm_granules_note_empty(pending);
   return 0;
 }
 

@@ -1,4 +1,5 @@
 import CSoftPMFault
+import Glibc
 import SoftPMBase
 import Testing
 
@@ -53,6 +54,30 @@ struct GranulesTests {
       let first = model.filter { $0 >= middle }.min() ?? count
       #expect(softpm_granules_next(&set, middle, count) == first, "seed \(seed)")
     }
+  }
+
+  /// The nursery's sets have as many: a look through the summary of one took 0.09 ms of every point.
+  @Test("a set with room for 268 million granules is looked at where its members are, only")
+  func span() {
+    var set = softpm_granules()
+    let count = 1 << 28
+    #expect(softpm_granules_open(&set, count) == 0)
+    defer { softpm_granules_close(&set) }
+    func touchedPages() -> Int {
+      let pages = set.mapped / 4096
+      var present = [UInt8](repeating: 0, count: pages)
+      #expect(mincore(set.words, set.mapped, &present) == 0)
+      return present.count { $0 & 1 != 0 }
+    }
+    #expect(softpm_granules_next(&set, 0, count) == count && touchedPages() == 0)
+    softpm_granules_insert(&set, 1_000_000, 1_000_003)
+    #expect(softpm_granules_next(&set, 0, count) == 1_000_000)
+    #expect(softpm_granules_next(&set, 1_000_003, count) == count)
+    #expect(softpm_granules_next(&set, 0, 1_000_000) == 1_000_000)
+    #expect(softpm_granules_run_starts(&set, 0, count) == 1)
+    softpm_granules_remove(&set, 0, count)
+    #expect(softpm_granules_next(&set, 0, count) == count)
+    #expect(touchedPages() <= 2, "a word's and its summary's")
   }
 
   @Test("a list of runs grows beyond its first memory and joins what touches")

@@ -11,7 +11,9 @@
 //
 // 2. Both live in memory of their own from mmap without reservation: a set over a large range
 //    costs what is used of it, and nothing here ever allocates through malloc.
-// 3. Nothing here locks: the table that a set belongs to does (softpm_regions.h).
+// 3. All members lie in [low, high), so that a look at a set costs what its members span and not
+//    what they might: the nursery's sets have 268 million bits, and a summary of 512 KiB.
+// 4. Nothing here locks: the table that a set belongs to does (softpm_regions.h).
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,11 +24,19 @@ typedef struct softpm_granules {
   uint64_t *summary;
   size_t count;
   size_t mapped;
+  size_t low;
+  size_t high;
 } softpm_granules;
 
 // 0 or minus the errno.
 int softpm_granules_open(softpm_granules *set, size_t count);
 void softpm_granules_close(softpm_granules *set);
+
+// What was said of its members is forgotten; who calls has cleared their words.
+static inline void softpm_granules_note_empty(softpm_granules *set) {
+  set->low = set->count;
+  set->high = 0;
+}
 
 bool softpm_granules_contains(const softpm_granules *set, size_t index);
 void softpm_granules_insert(softpm_granules *set, size_t from, size_t to);
