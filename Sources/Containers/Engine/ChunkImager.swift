@@ -23,7 +23,7 @@ final class ChunkImager: ImageContext {
   private let membership: Membership
   private let catalog: TypeCatalog
   private let chunkSize: Int
-  private let known: (ChunkIndex) -> Digest?
+  @exclusivity(unchecked) private var known: (ChunkIndex) -> Digest?
   @exclusivity(unchecked) private var used = 0
   /// Changed images that were made under the lock; `put(earlyBelow:)` puts them in their places.
   private var early: (changed: ArraySlice<(chunk: ChunkIndex, digest: Digest)>, images: PageBuffer)?
@@ -166,6 +166,9 @@ final class ChunkImager: ImageContext {
     larger.bytes.copyMemory(from: UnsafeRawBufferPointer(rebasing: images.bytes[..<used]))
     images = larger
   }
+
+  /// All images are made. What is known may change then, without being copied for us to keep.
+  func end() { known = { _ in nil } }
 
   /// Images the type table, in chunks above those of the arena.
   func makeTypeTable(_ bytes: [UInt8]) {

@@ -203,6 +203,7 @@ extension ContainerCore {
       imager.makeTypeTable(bytes)
       line.storedTypes = (imager.types.count, bytes.count)
     }
+    imager.end()
     var removed = fixed.emptied.filter { line.stored[$0] != nil }
     if fixed.isWhole {
       let parts = (line.storedTypes.byteCount + chunkSize.rawValue - 1) / chunkSize.rawValue
