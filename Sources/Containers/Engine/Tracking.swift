@@ -2,7 +2,6 @@ import Dispatch
 import SoftPMBase
 import SoftPMHeap
 import SoftPMTracking
-import Synchronization
 
 #if canImport(Glibc)
   import Glibc
@@ -19,35 +18,7 @@ final class Tracking {
   private let arena: Arena
   /// The arena's chunks below this one are watched.
   private var watchedChunks = 0
-  private let gathering = Gathering()
-
-  /// Whose turn it is to gather memory.
-  private final class Gathering: Sendable {
-    private struct State {
-      var requests = 0
-      var isOn = false
-    }
-    private let state = Mutex(State())
-
-    /// A turn, for `begin`.
-    func request() -> Int {
-      state.withLock { state in
-        state.requests += 1
-        return state.requests
-      }
-    }
-
-    /// False where it is going on already, or somebody came later, but for every 32nd turn.
-    func begin(_ turn: Int) -> Bool {
-      state.withLock { state in
-        guard !state.isOn, turn == state.requests || turn.isMultiple(of: 32) else { return false }
-        state.isOn = true
-        return true
-      }
-    }
-
-    func end() { state.withLock { $0.isOn = false } }
-  }
+  private let gathering = GatheringTurns()
 
   init(
     _ arena: Arena, _ wanted: ContainerAttributes.WriteTracking
