@@ -96,6 +96,8 @@ extension Discovery {
   private func rescue(
     _ held: Set<MemberID>, from doubtful: Set<MemberID>
   ) throws(ContainerError) {
+    // Who was rescued before and lost that parent too, when it was read, may be once more.
+    for member in doubtful { membership.stamps.clear(MemberStamps.rescued, member) }
     var rescued: [MemberID] = []
     membership.forEachMember { member in
       guard !doubtful.contains(member) else { return }
@@ -114,8 +116,8 @@ extension Discovery {
     orphans.removeAll { !membership.isOrphan($0) }
   }
 
-  /// Hangs a doubtful member on another one, once. Nothing hangs on what is doubtful but what is
-  /// doubtful too, so no circle can come of it.
+  /// Hangs a doubtful member on another one, once in a judgement. Nothing hangs on what is doubtful
+  /// but what is doubtful too, so no circle can come of it.
   private func setParent(
     of member: MemberID, to parent: MemberID, in doubtful: Set<MemberID>
   ) -> Bool {

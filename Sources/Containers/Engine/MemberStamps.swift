@@ -18,7 +18,7 @@ struct MemberStamps: ~Copyable {
   static let certain: UInt8 = 2
   /// Waits to be looked at until it is certain.
   static let waiting: UInt8 = 4
-  /// Has got another parent while orphans were judged.
+  /// Has got another parent in the present judgement of orphans.
   static let rescued: UInt8 = 8
 
   private let bytes: UnsafeMutablePointer<UInt8>
