@@ -71,7 +71,8 @@ extension ContainerCore {
     finishPending()
     return state.withLock { state in
       var statistics = state.statistics
-      statistics.pointsInFlight = state.inFlight.count
+      // Who waited for a point may ask before its callback has taken it off the list.
+      statistics.pointsInFlight = state.inFlight.count { !$0.isDurable && $0.failure == nil }
       return statistics
     }
   }
