@@ -64,7 +64,7 @@ final class StoreSubject {
   func branch(_ name: String, at version: VersionID) throws {
     let made = try store.createContainer(named: name, chunkSize: ByteCount(chunkBytes))
     var request = CommitRequest(
-      container: made.number, parent: version, chunks: [], images: PageBuffer(byteCount: 0),
+      container: made.number, parent: version, chunks: [], images: ChunkImages(),
       digests: [])
     request.waitsAtOnce = true
     _ = try commit(request)
@@ -90,7 +90,7 @@ final class StoreSubject {
     }
     var request = CommitRequest(
       container: container.number, parent: version, chunks: chunks.map { ChunkIndex(UInt32($0)) },
-      images: buffer, digests: digests, metadata: [UInt8](repeating: 1, count: 200))
+      images: ChunkImages(buffer, count: chunks.count, chunkBytes: chunkBytes), digests: digests, metadata: [UInt8](repeating: 1, count: 200))
     request.waitsAtOnce = true
     return request
   }

@@ -53,7 +53,7 @@ extension ChunkStore {
       map.note(Extent(start: WriterMark.block, count: 1), .writerMark)
       map.note(Extent(start: superblock.checkpoint.block, count: 1), .checkpoint)
       for extent in tail.extents { map.note(extent, .barrier) }
-      for extent in lost + abandoned + limbo.extents { map.note(extent, .lost) }
+      for extent in lost + staged + abandoned + limbo.extents { map.note(extent, .lost) }
       for extent in space.extents + punched.extents { map.note(extent, .free) }
       if chain.isReserved { map.note(Extent(start: chain.next, count: 1), .next) }
       for root in [checkpoint.containers, checkpoint.versions, checkpoint.freeSpace] {

@@ -52,9 +52,9 @@ extension ChunkStore {
   }
 
   /// Monitor held. Numbers are bounded by what a successor would skip.
-  private func waitForNumber() throws(ContainerError) {
+  func waitForNumber(asLeader leads: Bool = false) throws(ContainerError) {
     while nextVersion >= numberLimit {
-      if hasLeader {
+      if hasLeader, !leads {
         monitor.wait()
       } else {
         // Failed points have used the numbers up: a new epoch gives new ones.
@@ -68,7 +68,7 @@ extension ChunkStore {
           failure = error
         }
         monitor.lock()
-        hasLeader = false
+        hasLeader = leads
         monitor.signalAll()
         if let failure { throw failure }
       }
@@ -76,8 +76,10 @@ extension ChunkStore {
     }
   }
 
-  /// Monitor held.
-  private func enqueue(_ request: CommitRequest) throws(ContainerError) -> Commit {
+  /// Monitor held. What was `streamed` is written already.
+  func enqueue(
+    _ request: CommitRequest, streamed: [ChunkEntry]? = nil
+  ) throws(ContainerError) -> Commit {
     guard let container = graph.containers[request.container], !container.isBeingDeleted else {
       throw .noSuchContainer("with number \(request.container.rawValue)")
     }
@@ -95,11 +97,13 @@ extension ChunkStore {
           block: Block(0), digest: metadata.withUnsafeBytes { Checksum.digest($0) }),
         byteCount: metadata.count)
     }
-    let chunks = zip(request.chunks, request.digests).map {
-      ChunkEntry(chunk: $0, block: Block(0), digest: $1)
-    }
+    let chunks =
+      streamed
+      ?? zip(request.chunks, request.digests).map {
+        ChunkEntry(chunk: $0, block: Block(0), digest: $1)
+      }
     let written =
-      request.chunks.count * container.chunkBytes + (blob?.byteCount ?? 0) + Block.byteCount
+      chunks.count * container.chunkBytes + (blob?.byteCount ?? 0) + Block.byteCount
     let facts = VersionFacts(
       id: version, container: request.container, parent: request.parent,
       secondsSince1970: clock(), bytesWritten: written, objectCount: request.objectCount,
@@ -122,7 +126,7 @@ extension ChunkStore {
     queue.append(
       Transaction(
         changes: changes, commit: commit, images: request.images,
-        chunkBytes: container.chunkBytes, metadata: blob
+        isStreamed: streamed != nil, chunkBytes: container.chunkBytes, metadata: blob
       ) { failure in
         for victim in victims {
           victim.isBeingDropped = false
@@ -155,7 +159,7 @@ extension ChunkStore {
   /// Mistakes of the caller, not of a file.
   private func check(_ request: CommitRequest, chunkBytes: Int) {
     precondition(request.digests.count == request.chunks.count)
-    precondition(request.images.byteCount >= request.chunks.count * chunkBytes)
+    precondition(request.images.starts.count == request.chunks.count)
     precondition(zip(request.chunks, request.chunks.dropFirst()).allSatisfy { $0 < $1 })
     precondition(request.metadata.count <= Limits.metadataBytes)
     precondition((request.label?.utf8.count ?? 0) <= Limits.labelBytes)

@@ -21,6 +21,11 @@ extension ChunkStore {
   ) throws(ContainerError) -> StoreCompaction {
     try monitor.locked { () throws(ContainerError) in try usable(changing: true) }
     return try exclusively { () throws(ContainerError) in
+      monitor.locked {
+        leaderCallsOut = true
+        monitor.signalAll()
+      }
+      defer { monitor.locked { leaderCallsOut = false } }
       var result = StoreCompaction()
       waitForZeros()
       result.bytesBefore = medium.device.byteCount

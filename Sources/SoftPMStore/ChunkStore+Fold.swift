@@ -234,7 +234,7 @@ extension ChunkStore {
     let place = fold.space.take(1).start
     fold.freed += fold.records.replaced.map { Extent(start: $0.block, count: 1) }
     next.freeSpace = try fold.freeSpaceTree(
-      besides: lost + limbo.extents + punched.extents, chain.next, canary)
+      besides: lost + staged + limbo.extents + punched.extents, chain.next, canary)
     next.barrier = chain.sequence
     next.barrierDigest = chain.digest
     next.nextBarrier = chain.next

@@ -8,7 +8,9 @@ final class Transaction {
   /// Contents to be written beside the barrier, and which blocks they need. Places in `changes`
   /// are filled in by `place`.
   let commit: Commit?
-  let images: PageBuffer?
+  let images: ChunkImages?
+  /// Its images are written already; see `ChunkStore.staged`.
+  let isStreamed: Bool
   let chunkBytes: Int
   let metadata: PageBuffer?
   /// Called with the monitor held when the outcome is known.
@@ -24,12 +26,13 @@ final class Transaction {
   var outcome: Result<Int, ContainerError>?
 
   init(
-    changes: [Change], commit: Commit? = nil, images: PageBuffer? = nil, chunkBytes: Int = 0,
-    metadata: PageBuffer? = nil, settle: @escaping (ContainerError?) -> Void
+    changes: [Change], commit: Commit? = nil, images: ChunkImages? = nil,
+    isStreamed: Bool = false, chunkBytes: Int = 0, metadata: PageBuffer? = nil, settle: @escaping (ContainerError?) -> Void
   ) {
     self.changes = changes
     self.commit = commit
     self.images = images
+    self.isStreamed = isStreamed
     self.chunkBytes = chunkBytes
     self.metadata = metadata
     self.settle = settle
@@ -46,10 +49,28 @@ struct WriteBatch {
     buffers.append(buffer)
   }
 
-  mutating func add(_ bytes: UnsafeRawBufferPointer, of buffer: PageBuffer, at block: Block) {
-    writes.append(DeviceWrite(offset: block.offset, bytes: bytes))
-    buffers.append(buffer)
+  /// Writes some of a point's images one after another; those that follow each other in memory, too,
+  /// as one.
+  mutating func add(
+    _ starts: ArraySlice<UnsafeRawPointer>, chunkBytes: Int, at block: Block
+  ) {
+    var position = starts.startIndex
+    var offset = block.offset
+    while position < starts.endIndex {
+      let start = starts[position]
+      var byteCount = 0
+      while position < starts.endIndex, starts[position] == start + byteCount {
+        byteCount += chunkBytes
+        position += 1
+      }
+      let bytes = UnsafeRawBufferPointer(start: start, count: byteCount)
+      writes.append(DeviceWrite(offset: offset, bytes: bytes))
+      offset += byteCount
+    }
   }
+
+  /// Keeps what images lie in until the batch is written.
+  mutating func hold(_ images: ChunkImages) { buffers += images.memory }
 }
 
 extension ChunkStore {
@@ -179,7 +200,8 @@ extension ChunkStore {
         block: extent.start, digest: body.withUnsafeBytes { Checksum.digest($0) })
     }
     // The next point is probably as large as this one.
-    let room = min((transaction.images?.byteCount ?? 0) / Block.byteCount, ChunkStore.roomMost)
+    let room = min(
+      transaction.imageCount * transaction.chunkBytes / Block.byteCount, ChunkStore.roomMost)
     let next = space.take(withRoomFor: room, wanted: wanted)
     let barrier = Barrier(
       identity: superblock.identity, block: chain.next,
@@ -201,13 +223,18 @@ extension ChunkStore {
     guard let index = transaction.changes.lastIndex(where: \.isVersion),
       case .versionMade(var facts, let removed, var chunks) = transaction.changes[index]
     else { return }
-    if let images = transaction.images, !chunks.isEmpty {
+    if transaction.isStreamed {
+      tail.images += staged
+      staged = []
+    } else if let images = transaction.images, !chunks.isEmpty {
       let blocks = transaction.chunkBytes / Block.byteCount
       var position = 0
+      batch.hold(images)
       for extent in takeImages(chunks.count, of: blocks, wanted: wanted) {
         wanted = extent.end
-        let bytes = images.readOnly[(position * transaction.chunkBytes)...].prefix(extent.byteCount)
-        batch.add(UnsafeRawBufferPointer(rebasing: bytes), of: images, at: extent.start)
+        batch.add(
+          images.starts[position..<position + extent.count / blocks],
+          chunkBytes: transaction.chunkBytes, at: extent.start)
         for unit in 0..<extent.count / blocks {
           chunks[position].block = extent.start + unit * blocks
           position += 1
@@ -260,6 +287,10 @@ extension ChunkStore {
         // Later points in flight fail with the one that failed.
         settled = queue
         queue = []
+        if settled.contains(where: \.isStreamed) {
+          lost += staged
+          staged = []
+        }
       }
       var calls: [@Sendable () -> Void] = []
       for transaction in settled {

@@ -18,10 +18,12 @@ extension ChunkStore {
   private static let runLeast = 16
 
   /// Sees that everything in a turn has a place, before any of it takes one. Leader only.
-  func makeRoom(for batch: [Transaction]) throws(ContainerError) {
+  func makeRoom(for batch: [Transaction], isPoint: Bool = false) throws(ContainerError) {
     mayGrow = true
     defer { space.storageEnd = Block(UInt64(medium.device.byteCount / Block.byteCount)) }
-    guard batch.contains(where: { $0.commit != nil }) else { return makeRoomForChanges(batch) }
+    guard isPoint || batch.contains(where: { $0.commit != nil }) else {
+      return makeRoomForChanges(batch)
+    }
     let nodes = batch.reduce(0) { $0 + $1.treeNodesMost }
     let needed = batch.reduce(0) { $0 + $1.blocksMost }
     let reserved = reservedBlocks + nodes
@@ -81,8 +83,8 @@ extension ChunkStore {
         return false
       }
       let unit = transaction.chunkBlocks
-      if transaction.chunkCount > 0,
-        trial.takeFree(units: transaction.chunkCount, of: unit, least: unit) == nil
+      if transaction.imageCount > 0,
+        trial.takeFree(units: transaction.imageCount, of: unit, least: unit) == nil
       {
         return false
       }
@@ -106,6 +108,8 @@ extension Transaction {
   }
 
   var chunkCount: Int { version?.chunks.count ?? 0 }
+  /// Images that are still to be written.
+  var imageCount: Int { isStreamed ? 0 : chunkCount }
   var chunkBlocks: Int { max(chunkBytes / Block.byteCount, 1) }
 
   /// What must lie in one run each: metadata, the barrier's body, the next barrier's place.
@@ -120,14 +124,30 @@ extension Transaction {
   /// Everything that it writes, in blocks; its body is estimated generously.
   var blocksMost: Int {
     let records = 28 * chunkCount + 4 * (version?.facts.label?.utf8.count ?? 0) + 8192
-    return chunkCount * chunkBlocks + (metadata?.byteCount ?? 0) / Block.byteCount
+    return imageCount * chunkBlocks + (metadata?.byteCount ?? 0) / Block.byteCount
       + Block.count(holding: records + changes.count * 64) + 2
   }
 
   /// How many nodes a fold may write for it: a leaf for every 32 neighbouring chunks, and some.
   var treeNodesMost: Int {
+    // A stream made room for them when it began.
+    guard !isStreamed else { return 2 }
     guard let chunks = version?.chunks, !chunks.isEmpty else { return 2 }
     return VersionNode.treeNodesMost(chunks)
+  }
+}
+
+extension Transaction {
+  /// What a version with these chunks would need, whatever else it may be.
+  static func trial(_ chunks: [ChunkIndex], chunkBytes: Int) -> Transaction {
+    let facts = VersionFacts(
+      id: VersionID(0), container: ContainerNumber(0), parent: nil, secondsSince1970: 0,
+      bytesWritten: 0, objectCount: 0, label: nil,
+      metadata: .inline([]))
+    let entries = chunks.map { ChunkEntry(chunk: $0, block: Block(0), digest: .zero) }
+    return Transaction(
+      changes: [.versionMade(facts, removed: [], chunks: entries)], chunkBytes: chunkBytes
+    ) { _ in }
   }
 }
 

@@ -38,6 +38,8 @@ package final class ChunkStore: @unchecked Sendable {
   var graph = VersionGraph()
   var queue: [Transaction] = []
   var hasLeader = false
+  /// The leader calls the program's own code, which may wait for anybody.
+  var leaderCallsOut = false
   var isClosed = false
   var nextVersion: UInt64 = 1
   /// Zeros are being written beyond the device's end.
@@ -64,6 +66,8 @@ package final class ChunkStore: @unchecked Sendable {
   var tail: Tail
   /// Taken, and named by nothing: free at the next fold.
   var lost: [Extent] = []
+  /// Taken by the stream that leads, or whose version is queued: see `ImageStream`.
+  var staged: [Extent] = []
   /// The checkpoint's free space, not read yet; until then only new blocks are given out.
   var unreadFreeSpace: TreeReference?
   let foldAfter: Int

@@ -33,10 +33,10 @@ package struct CommitRequest {
   package var container: ContainerNumber
   /// Any version of any container of the store with the same chunk size; nil for an empty one.
   package var parent: VersionID?
-  /// Rising, without repetition; each chunk's image lies at its place in `images`.
+  /// Rising, without repetition.
   package var chunks: [ChunkIndex]
-  /// `chunks.count` × chunk size bytes, unchanged until the commit is done.
-  package var images: PageBuffer
+  /// One for each chunk, in the same order.
+  package var images: ChunkImages
   package var digests: [Digest]
   package var removed: [ChunkIndex]
   package var metadata: [UInt8]
@@ -46,7 +46,7 @@ package struct CommitRequest {
   package var waitsAtOnce = false
 
   package init(
-    container: ContainerNumber, parent: VersionID?, chunks: [ChunkIndex], images: PageBuffer,
+    container: ContainerNumber, parent: VersionID?, chunks: [ChunkIndex], images: ChunkImages,
     digests: [Digest], removed: [ChunkIndex] = [], metadata: [UInt8] = [], label: String? = nil,
     objectCount: Int = 0
   ) {

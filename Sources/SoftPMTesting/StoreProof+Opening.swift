@@ -91,7 +91,8 @@ extension StoreProof {
     func point(_ range: Range<Int>) throws {
       var request = CommitRequest(
         container: container.number, parent: last, chunks: range.map { ChunkIndex(UInt32($0)) },
-        images: zeros, digests: Array(repeating: digest, count: range.count))
+        images: ChunkImages(zeros, count: range.count, chunkBytes: 4096),
+        digests: Array(repeating: digest, count: range.count))
       request.waitsAtOnce = true
       let commit = try store.commit(request)
       try commit.wait()
@@ -120,14 +121,15 @@ extension StoreProof {
     let branch = try reader.createContainer(named: "b", chunkSize: .kibibytes(4))
     result.branchFlushes = try flushes {
       var request = CommitRequest(
-        container: branch.number, parent: last, chunks: [], images: zeros, digests: [])
+        container: branch.number, parent: last, chunks: [], images: ChunkImages(), digests: [])
       request.waitsAtOnce = true
       try reader.commit(request).wait()
     }
     var before = reader.statistics.reads
     var request = CommitRequest(
       container: container.number, parent: last, chunks: (0..<8).map { ChunkIndex($0) },
-      images: zeros, digests: Array(repeating: digest, count: 8))
+      images: ChunkImages(zeros, count: 8, chunkBytes: 4096),
+      digests: Array(repeating: digest, count: 8))
     request.waitsAtOnce = true
     try reader.commit(request).wait()
     result.pointReads = reader.statistics.reads - before

@@ -73,7 +73,8 @@ extension StoreProof {
     for step in [1, 100 / changedPercent] {
       let indices = stride(from: 0, to: chunks, by: step).map { ChunkIndex(UInt32($0)) }
       var request = CommitRequest(
-        container: container.number, parent: last, chunks: indices, images: zeros,
+        container: container.number, parent: last, chunks: indices,
+        images: ChunkImages(zeros, count: indices.count, chunkBytes: 4096),
         digests: Array(repeating: digest, count: indices.count))
       request.waitsAtOnce = true
       let commit = try store.commit(request)

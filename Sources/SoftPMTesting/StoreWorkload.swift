@@ -16,6 +16,10 @@ package enum StoreOperation: String, CaseIterable, Sendable {
   case smallWrite
   /// Several chunks, and metadata in blocks of its own.
   case largeWrite
+  /// The same, its images written before there is a version.
+  case streamedWrite
+  /// Images written for a version that does not come, and a point after it.
+  case cancelledStream
   case removeChunk
   /// Two points of one container in flight together: one flush.
   case twoPoints
@@ -123,7 +127,7 @@ package final class StoreWorkload {
   /// A point's request, and what the model is after it.
   private func point(
     _ container: String, parent: VersionID?, chunks: [UInt32], removed: [UInt32] = [],
-    metadata: Int = 3, after before: StoreModel
+    metadata: Int = 3, isStreamed: Bool = false, after before: StoreModel
   ) throws -> (Commit, StoreModel) {
     let size = container == StoreWorkload.large ? 16 << 10 : 4096
     let number =
@@ -143,11 +147,12 @@ package final class StoreWorkload {
       }
     }
     let blob = StoreModel.image(nextImage, byteCount: metadata)
+    let images = ChunkImages(buffer, count: chunks.count, chunkBytes: size)
     var request = CommitRequest(
-      container: number, parent: parent, chunks: chunks.map(ChunkIndex.init), images: buffer,
+      container: number, parent: parent, chunks: chunks.map(ChunkIndex.init), images: images,
       digests: digests, removed: removed.map(ChunkIndex.init), metadata: blob)
     request.waitsAtOnce = true
-    let commit = try store.commit(request)
+    let commit = try isStreamed ? streamed(request) : store.commit(request)
     var after = before
     after.containers[container] = size
     after.versions[commit.version] = StoreModel.Version(
@@ -157,12 +162,51 @@ package final class StoreWorkload {
 
   private func onePoint(
     _ container: String, parent: VersionID?, chunks: [UInt32], removed: [UInt32] = [],
-    metadata: Int = 3
+    metadata: Int = 3, isStreamed: Bool = false
   ) throws {
     let (commit, after) = try point(
       container, parent: parent, chunks: chunks, removed: removed, metadata: metadata,
-      after: model)
+      isStreamed: isStreamed, after: model)
     attempt([after]) { try commit.wait() }
+  }
+
+  /// Takes a version on its way whose images go there first, in two parts.
+  private func streamed(_ request: CommitRequest) throws -> Commit {
+    let stream = try stream(request)
+    var rest = request
+    rest.chunks = []
+    rest.digests = []
+    rest.images = ChunkImages()
+    return try stream.commit(rest)
+  }
+
+  private func stream(_ request: CommitRequest) throws -> ImageStream {
+    guard let stream = try store.stream(request.chunks, of: request.container) else {
+      throw ContainerError(code: .io, message: "nobody else leads, and there is no stream")
+    }
+    let images = zip(zip(request.chunks, request.digests), request.images.starts).map {
+      ImageStream.Image(chunk: $0.0, digest: $0.1, start: $1)
+    }
+    do {
+      let half = images.count / 2
+      try stream.write(Array(images[..<half]), in: request.images.memory)
+      try stream.write(Array(images[half...]), in: request.images.memory)
+    } catch {
+      stream.cancel()
+      throw error
+    }
+    return stream
+  }
+
+  private func cancelStream(_ container: String) throws {
+    guard let number = try store.container(named: container)?.number else { return }
+    let buffer = PageBuffer(byteCount: 3 * 4096)
+    buffer.bytes.initializeMemory(as: UInt8.self, repeating: 0xa5)
+    let request = CommitRequest(
+      container: number, parent: nil, chunks: [ChunkIndex(1), ChunkIndex(2), ChunkIndex(3)],
+      images: ChunkImages(buffer, count: 3, chunkBytes: 4096),
+      digests: [.zero, .zero, .zero])
+    try stream(request).cancel()
   }
 
   // MARK: Operations
@@ -198,6 +242,12 @@ package final class StoreWorkload {
       try onePoint(name, parent: newest, chunks: [1])
     case .largeWrite:
       try onePoint(name, parent: newest, chunks: [0, 2, 3, 9], metadata: 5000)
+    case .streamedWrite:
+      try onePoint(
+        name, parent: newest, chunks: [0, 2, 3, 9], metadata: 5000, isStreamed: true)
+    case .cancelledStream:
+      try cancelStream(name)
+      try onePoint(name, parent: newest, chunks: [3])
     case .wideWrite:
       try onePoint(name, parent: newest, chunks: Array(0..<250))
     case .largeContainer:

@@ -26,11 +26,29 @@ struct DirectImage {
     members: UnsafePointer<UInt32>, at slotOffset: Int, in site: Site, _ home: UInt,
     _ context: any ImageContext
   ) throws(ContainerError) -> Bool {
+    guard write(value, into: image, members: members, home) else { return false }
+    for other in others {
+      try other.form.borrowed { form throws(ContainerError) in
+        try form.write(
+          value + other.offset, into: image + other.offset, at: slotOffset + other.offset,
+          in: site, context)
+      }
+    }
+    return true
+  }
+
+  /// The same of plain bytes and references only.
+  @inline(__always)
+  func write(
+    _ value: UnsafeRawPointer, into image: UnsafeMutableRawPointer,
+    members: UnsafePointer<UInt32>?, _ home: UInt
+  ) -> Bool {
     for run in runs { run.copy(from: value, to: image) }
-    for (position, slot) in slots.enumerated() {
+    for position in 0..<slots.count {
+      let slot = slots[position]
       let target = DirectPlan.target(of: slot, at: value)
       if target == DirectPlan.unclear { return false }
-      let member = members[position]
+      let member = members.unsafelyUnwrapped[position]
       guard (target == 0) == (member == 0) else { return false }
       var word = home + UInt(member) << 4
       switch slot.kind {
@@ -53,13 +71,48 @@ struct DirectImage {
       }
       image.storeBytes(of: word, toByteOffset: slot.offset, as: UInt.self)
     }
-    for other in others {
-      try other.form.borrowed { form throws(ContainerError) in
-        try form.write(
-          value + other.offset, into: image + other.offset, at: slotOffset + other.offset,
-          in: site, context)
-      }
+    return true
+  }
+}
+
+/// All that images of instances and strings with one header need, looked up once for many.
+package struct ImagePlan {
+  /// Nil of a string's storage.
+  private let direct: DirectImage?
+  private let layout: Unmanaged<ObjectLayout>
+  private let size: Int
+  private let typeWord: UInt
+
+  /// Nil where each needs a closer look. `layout` is to live longer.
+  package init?(_ layout: ObjectLayout, _ context: any ImageContext) throws(ContainerError) {
+    switch layout.form {
+    case .string: direct = nil
+    case .instance:
+      guard let direct = layout.directImage, direct.others.isEmpty else { return nil }
+      self.direct = direct
+    default: return nil
     }
+    self.layout = .passUnretained(layout)
+    size = layout.instanceSize
+    typeWord = UInt(try context.typeIndex(of: layout)) + 1
+  }
+
+  /// As `ObjectLayout.writeDirectImage`; `counts` are the second word of the image.
+  package func write(
+    _ target: UnsafeRawPointer, into image: UnsafeMutableRawPointer, capacity: Int,
+    counts: UInt64, members: UnsafeBufferPointer<UInt32>, home: UInt
+  ) -> Bool {
+    if let direct {
+      guard size <= capacity, members.count == direct.slots.count,
+        direct.write(target, into: image, members: members.baseAddress, home)
+      else { return false }
+    } else {
+      let count = Int(target.load(fromByteOffset: 24, as: UInt64.self) & StringBits.countMask)
+      guard StringBits.byteCount(count) <= capacity else { return false }
+      ObjectLayout.writeString(target, into: image, capacity: capacity)
+    }
+    image.storeBytes(of: typeWord, as: UInt.self)
+    image.storeBytes(of: counts, toByteOffset: 8, as: UInt64.self)
     return true
   }
 }
@@ -73,7 +126,7 @@ extension ObjectLayout {
     _ context: any ImageContext
   ) throws(ContainerError) -> Bool {
     if case .string = form, byteCount(of: target) <= capacity {
-      writeString(target, into: image, capacity: capacity)
+      Self.writeString(target, into: image, capacity: capacity)
       try writeHeader(into: image, strong: strong, unowned: unowned, context)
       return true
     }

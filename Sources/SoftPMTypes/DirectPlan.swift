@@ -70,6 +70,32 @@ package struct DirectPlan {
     }
   }
 
+  /// Whether an instance refers to what `numbers` tell: of each slot 0 for nothing, or how many units
+  /// of 16 bytes from `base` on its target lives. False where that takes a closer look.
+  ///
+  /// One call for an object and not one for each word, which other modules would not inline.
+  package func refers(
+    _ target: UnsafeRawPointer, as numbers: UnsafePointer<UInt32>, from base: UInt
+  ) -> Bool {
+    for position in 0..<slots.count {
+      let slot = slots[position]
+      let word = Self.target(of: slot, at: target)
+      let number = UInt(numbers[position])
+      if word == 0 {
+        guard number == 0 else { return false }
+        continue
+      }
+      // Wrapping around, an address below the base has no number.
+      guard (word &- base) >> 4 == number else { return false }
+      if slot.untoldHeader != 0,
+        UnsafeRawPointer(bitPattern: word)?.load(as: UInt.self) == slot.untoldHeader
+      {
+        return false
+      }
+    }
+    return true
+  }
+
   /// How many elements array storage has now; nil where they would not fit its cell, as in memory
   /// that is no such storage any more.
   @inline(__always)

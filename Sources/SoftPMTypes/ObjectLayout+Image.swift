@@ -49,12 +49,12 @@ extension ObjectLayout {
     case .array(let element):
       try writeArray(target, element, into: image, capacity: capacity, in: site, context)
     case .table(let table): try table.write(target, into: image, in: site, context)
-    case .string: writeString(target, into: image, capacity: capacity)
+    case .string: Self.writeString(target, into: image, capacity: capacity)
     case .literal(let count):
       let bytes = UnsafeRawBufferPointer(start: target, count: count)
       let isASCII = bytes.allSatisfy { $0 < 0x80 }
       let countWord = UInt64(count) | (isASCII ? StringBits.ascii | StringBits.normalized : 0)
-      writeString(target, countWord: countWord, into: image, capacity: capacity)
+      Self.writeString(target, countWord: countWord, into: image, capacity: capacity)
     case .box(let layout):
       let offset = Self.boxOffset(layout)
       try layout.write(
@@ -84,7 +84,7 @@ extension ObjectLayout {
     try element.writeRow(of: count, at: first, of: target, into: image, in: site, context)
   }
 
-  func writeString(
+  static func writeString(
     _ target: UnsafeRawPointer, into image: UnsafeMutableRawPointer, capacity: Int
   ) {
     let countWord = target.load(fromByteOffset: 24, as: UInt64.self)
@@ -92,7 +92,7 @@ extension ObjectLayout {
       target + StringBits.bytesOffset, countWord: countWord, into: image, capacity: capacity)
   }
 
-  private func writeString(
+  private static func writeString(
     _ bytes: UnsafeRawPointer, countWord: UInt64, into image: UnsafeMutableRawPointer,
     capacity: Int
   ) {

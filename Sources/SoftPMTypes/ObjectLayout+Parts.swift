@@ -25,9 +25,12 @@ extension ObjectLayout {
     }
   }
 
-  /// Whether such an object can be copied faster than its image is made.
-  package var isPlainBytes: Bool {
-    if case .array(let element) = form { element.isSolid } else { false }
+  /// Whether the image of a part is a copy of the object's bytes from end to end.
+  package func isCopied(_ part: Range<Int>, of target: UnsafeRawPointer) -> Bool {
+    guard case .array(let element) = form, element.isSolid else { return false }
+    let first = ArrayBits.elementsOffset(element.alignmentMask)
+    let count = target.load(fromByteOffset: 16, as: Int.self)
+    return part.lowerBound >= first && part.upperBound <= first + count * element.stride
   }
 
   /// Whether an element may lie across the border of two parts, which are multiples of 16 bytes

@@ -28,16 +28,20 @@ struct StoreFixture {
     let size = images.values.first?.count ?? 0
     let buffer = PageBuffer(byteCount: size * indices.count)
     var digests: [Digest] = []
-    for (place, index) in indices.enumerated() {
+    var starts: [UnsafeRawPointer] = []
+    for (position, index) in indices.enumerated() {
+      // Images need not lie in the order of their chunks.
+      let place = position < indices.count / 2 ? position : indices.count * 3 / 2 - 1 - position
       images[index]!.withUnsafeBytes { bytes in
-        UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[(place * size)...])
-          .copyMemory(from: bytes)
+        let room = UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[(place * size)...])
+        room.copyMemory(from: bytes)
+        starts.append(UnsafeRawPointer(room.baseAddress!))
         digests.append(Checksum.digest(bytes))
       }
     }
     return CommitRequest(
       container: container, parent: parent, chunks: indices.map(ChunkIndex.init),
-      images: buffer, digests: digests, removed: removed.map(ChunkIndex.init),
+      images: ChunkImages(at: starts, in: [buffer]), digests: digests, removed: removed.map(ChunkIndex.init),
       metadata: metadata, label: label, objectCount: images.count)
   }
 }

@@ -12,37 +12,54 @@ import SoftPMTypes
 /// 3. The membership does not change while images are made: a container's points are made one at
 ///    a time.
 final class ChunkImager: ImageContext {
-  /// The chunks that differ from what the store has.
-  @exclusivity(unchecked) private(set) var changed: [(chunk: ChunkIndex, digest: Digest)] = []
+  /// The chunks that differ from what the store has; in ascending order after `end`.
+  @exclusivity(unchecked) private(set) var changed: [NewImage] = []
   /// All that were imaged.
   @exclusivity(unchecked) private(set) var imaged: Set<ChunkIndex> = []
-  /// One after another, in the order of `changed`.
-  @exclusivity(unchecked) private(set) var images: PageBuffer
+  @exclusivity(unchecked) private var memory: ImageMemory
   @exclusivity(unchecked) var types: TypeTable
+  /// Where images go when a piece of memory is full; nil where they are kept.
+  private let stream: ImageStream?
+  @exclusivity(unchecked) private var streamedCount = 0
+  /// Images that were made under the lock, and are to be compared when it is free again.
+  @exclusivity(unchecked) private var uncompared: [(chunk: ChunkIndex, start: UnsafeRawPointer)] = []
 
   private let membership: Membership
   private let catalog: TypeCatalog
   private let chunkSize: Int
   @exclusivity(unchecked) private var known: (ChunkIndex) -> Digest?
-  @exclusivity(unchecked) private var used = 0
-  /// Changed images that were made under the lock; `put(earlyBelow:)` puts them in their places.
-  private var early: (changed: ArraySlice<(chunk: ChunkIndex, digest: Digest)>, images: PageBuffer)?
 
   var home: ArenaAddress { membership.arena.home }
 
-  /// `known` is what the store, or whoever asks for a comparison, has of a chunk. There is room
-  /// for `chunkCount` images.
+  /// `known` is what the store, or whoever asks for a comparison, has of a chunk. Some `chunkCount`
+  /// images are to be made.
   init(
-    _ membership: Membership, types: TypeTable, chunkCount: Int,
+    _ membership: Membership, types: TypeTable, chunkCount: Int, stream: ImageStream? = nil,
     known: @escaping (ChunkIndex) -> Digest?
   ) {
     self.membership = membership
     catalog = membership.catalog
     self.types = types
     self.known = known
+    self.stream = stream
     chunkSize = membership.arena.chunkSize.rawValue
-    // The type table may follow.
-    images = PageBuffer(byteCount: (chunkCount + 4) * chunkSize, zeroed: false)
+    memory = ImageMemory(expecting: chunkCount * chunkSize)
+  }
+
+  /// What the images lie in.
+  var pieces: [PageBuffer] { memory.pieces }
+
+  private func room(
+    for byteCount: Int
+  ) throws(ContainerError) -> UnsafeMutableRawBufferPointer {
+    if stream != nil, !memory.holds(byteCount) { try sendImages() }
+    return memory.room(for: byteCount)
+  }
+
+  private func sendImages() throws(ContainerError) {
+    guard let stream else { return }
+    try stream.write(Array(changed[streamedCount...]), in: memory.takePieces())
+    streamedCount = changed.count
   }
 
   /// How many chunks the image of a chunk's members takes; 0 where it has none, or belongs to a
@@ -55,37 +72,56 @@ final class ChunkImager: ImageContext {
   }
 
   /// Images a chunk or large run whose bytes are at `copy`, or in their places where that is nil.
-  func make(_ chunk: ChunkIndex, from copy: UnsafeRawPointer?) throws(ContainerError) {
+  /// Where it `comparesLater`, `compare` tells whether anything changed.
+  func make(
+    _ chunk: ChunkIndex, from copy: UnsafeRawPointer?, comparesLater: Bool = false
+  ) throws(ContainerError) {
     let index = Int(chunk.rawValue)
     let book = membership.books[index]
     guard let header = ChunkHeader(book, chunkSize: chunkSize), let records = book.records else {
       misuse("\(chunk) has members and no shape")
     }
     let extent = header.chunkCount * chunkSize
-    makeRoom(for: extent)
-    let image = UnsafeMutableRawBufferPointer(rebasing: images.bytes[used..<used + extent])
+    let image = try room(for: extent)
     guard let start = image.baseAddress else { misuse("an image of no bytes") }
     image.initializeMemory(as: UInt8.self, repeating: 0)
     header.write(into: image)
     let first = UInt(index) << membership.chunkShift
     let capacity =
       book.kind.isLarge ? extent - membership.lead : Int(book.cellBytes)
+    let home = UInt(home.rawValue)
+    // Nobody but their headers tells what the members are, and nobody refers to them loosely.
+    let isPlain = !book.hasTold && !book.kind.isRaw && membership.loose.isEmpty
+    var plans = (header: UInt(0), plan: ImagePlan?.none)
     for cell in 0..<Int(book.cellCount) where records[cell].isPresent {
+      let record = records[cell]
       let offset = membership.lead + cell * Int(book.cellBytes)
       let member = MemberID(UInt32((first + UInt(offset)) >> MemberID.unitShift))
       ChunkHeader.mark(memberAt: offset, in: image, chunkSize: chunkSize)
       let source = copy.map { $0 + offset } ?? membership.pointer(to: member)
+      if isPlain, record.inDegree < CellRecord.many {
+        let header = source.load(as: UInt.self)
+        if header != plans.header {
+          plans = (header, try plan(ofObjectAt: source))
+        }
+        let members = MemberID.numbers(membership.references(of: member))
+        if let plan = plans.plan,
+          plan.write(
+            source, into: start + offset, capacity: capacity, counts: UInt64(record.inDegree),
+            members: members, home: home)
+        {
+          continue
+        }
+      }
       try write(
-        member, records[cell], hasTold: book.hasTold, at: source, into: start + offset,
+        member, record, hasTold: book.hasTold, at: source, into: start + offset,
         capacity: capacity)
     }
-    for part in 0..<header.chunkCount {
-      note(ChunkIndex(chunk.rawValue + UInt32(part)), partAt: part * chunkSize, of: image)
-    }
+    note(chunk, image, comparesLater)
   }
 
   /// Images one chunk of a large run whose member has parts.
-  func makePart(_ chunk: ChunkIndex) throws(ContainerError) {
+  func makePart(_ chunk: ChunkIndex, comparesLater: Bool) throws(ContainerError) {
     let index = Int(chunk.rawValue)
     let head =
       membership.books[index].kind == .continuation ? Int(membership.books[index].run) : index
@@ -93,30 +129,40 @@ final class ChunkImager: ImageContext {
     guard let header = ChunkHeader(book, chunkSize: chunkSize), let record = book.records?[0] else {
       misuse("\(chunk) has members and no shape")
     }
-    makeRoom(for: chunkSize)
-    let image = UnsafeMutableRawBufferPointer(rebasing: images.bytes[used..<used + chunkSize])
+    let image = try room(for: chunkSize)
     guard var start = image.baseAddress else { misuse("an image of no bytes") }
-    image.initializeMemory(as: UInt8.self, repeating: 0)
     let offset = UInt(head) << membership.chunkShift + UInt(membership.lead)
     let member = MemberID(UInt32(offset >> MemberID.unitShift))
+    let target = membership.pointer(to: member)
+    let layout = try membership.layout(of: member, at: target)
+    let range = membership.range(ofPart: index - head)
+    if !layout.isCopied(range, of: target) {
+      image.initializeMemory(as: UInt8.self, repeating: 0)
+    }
     if index == head {
       header.write(into: image)
       ChunkHeader.mark(memberAt: membership.lead, in: image, chunkSize: chunkSize)
       start += membership.lead
     }
-    let target = membership.pointer(to: member)
-    try membership.layout(of: member, at: target).writeImage(
-      of: target, part: membership.range(ofPart: index - head), into: start,
+    try layout.writeImage(
+      of: target, part: range, into: start,
       capacity: membership.cellBytes(of: member),
       strong: UInt32(
         record.inDegree < CellRecord.many
           ? Int(record.inDegree) : membership.inDegree(of: member)),
       unowned: UInt32(membership.loose.unownedCount(to: UInt(bitPattern: target))),
       members: membership.numbers(ofPart: index - head, of: member), self)
-    note(chunk, partAt: 0, of: image)
+    note(chunk, image, comparesLater)
   }
 
-  @inline(__always)
+  private func plan(ofObjectAt source: UnsafeRawPointer) throws(ContainerError) -> ImagePlan? {
+    var plan: ImagePlan?
+    try catalog.unmanagedLayout(ofObjectAt: source).borrowed { layout throws(ContainerError) in
+      plan = try ImagePlan(layout, self)
+    }
+    return plan
+  }
+
   private func write(
     _ member: MemberID, _ record: CellRecord, hasTold: Bool, at source: UnsafeRawPointer,
     into image: UnsafeMutableRawPointer, capacity: Int
@@ -144,67 +190,55 @@ final class ChunkImager: ImageContext {
     }
   }
 
-  /// Keeps an image that differs from the known one; the next takes the place of one that does not.
+  // MARK: Comparing
+
+  /// Keeps the images of a chunk, or of those of a large run, if one differs from the known one.
+  /// The next take the place of those that do not.
   private func note(
-    _ chunk: ChunkIndex, partAt offset: Int, of image: UnsafeMutableRawBufferPointer
+    _ first: ChunkIndex, _ image: UnsafeMutableRawBufferPointer, _ comparesLater: Bool
   ) {
-    let part = UnsafeRawBufferPointer(rebasing: image[offset..<offset + chunkSize])
-    let digest = Checksum.digest(part)
-    imaged.insert(chunk)
-    guard known(chunk) != digest else { return }
-    changed.append((chunk, digest))
-    let target = images.bytes.baseAddress.unsafelyUnwrapped + used
-    if UnsafeRawPointer(target) != part.baseAddress {
-      target.copyMemory(from: part.baseAddress.unsafelyUnwrapped, byteCount: chunkSize)
+    guard let start = image.baseAddress.map({ UnsafeRawPointer($0) }) else { return }
+    let before = changed.count
+    for part in 0..<image.count / chunkSize {
+      let chunk = ChunkIndex(first.rawValue + UInt32(part))
+      imaged.insert(chunk)
+      if comparesLater {
+        uncompared.append((chunk, start + part * chunkSize))
+      } else {
+        compare(chunk, at: start + part * chunkSize)
+      }
     }
-    used += chunkSize
+    if comparesLater || changed.count > before { memory.keep(image.count) }
   }
 
-  private func makeRoom(for byteCount: Int) {
-    guard used + byteCount > images.byteCount else { return }
-    let larger = PageBuffer(byteCount: (used + byteCount) * 3 / 2, zeroed: false)
-    larger.bytes.copyMemory(from: UnsafeRawBufferPointer(rebasing: images.bytes[..<used]))
-    images = larger
+  private func compare(_ chunk: ChunkIndex, at start: UnsafeRawPointer) {
+    let digest = Checksum.digest(UnsafeRawBufferPointer(start: start, count: chunkSize))
+    guard known(chunk) != digest else { return }
+    changed.append(NewImage(chunk: chunk, digest: digest, start: start))
+  }
+
+  /// Compares the images that were not compared when they were made.
+  func compare() {
+    for (chunk, start) in uncompared { compare(chunk, at: start) }
+    uncompared = []
   }
 
   /// All images are made. What is known may change then, without being copied for us to keep.
-  func end() { known = { _ in nil } }
+  func end() throws(ContainerError) {
+    compare()
+    known = { _ in nil }
+    try sendImages()
+    if stream == nil { changed.sort { $0.chunk < $1.chunk } }
+  }
 
   /// Images the type table, in chunks above those of the arena.
-  func makeTypeTable(_ bytes: [UInt8]) {
+  func makeTypeTable(_ bytes: [UInt8]) throws(ContainerError) {
     for (part, start) in stride(from: 0, to: bytes.count, by: chunkSize).enumerated() {
-      makeRoom(for: chunkSize)
-      let image = UnsafeMutableRawBufferPointer(rebasing: images.bytes[used..<used + chunkSize])
+      let image = try room(for: chunkSize)
       image.initializeMemory(as: UInt8.self, repeating: 0)
       image.copyBytes(from: bytes[start..<min(start + chunkSize, bytes.count)])
-      note(.typeTable(part: part), partAt: 0, of: image)
+      note(.typeTable(part: part), image, false)
     }
-  }
-
-  /// Sets aside the images made so far, under the lock: as many as `chunkCount` others follow, from
-  /// copies, and belong between them. Both kinds are made in ascending order.
-  func setAside(before chunkCount: Int) {
-    guard chunkCount > 0 else { return }
-    if !changed.isEmpty { early = (changed[...], images) }
-    // The type table may follow.
-    images = PageBuffer(byteCount: (chunkCount + changed.count + 4) * chunkSize, zeroed: false)
-    changed = []
-    used = 0
-  }
-
-  /// Puts what was set aside of the chunks before `chunk`, or of all, behind what is there.
-  func put(earlyBelow chunk: ChunkIndex?) {
-    while let next = early?.changed.first, chunk.map({ next.chunk < $0 }) ?? true {
-      guard let (left, source) = early else { return }
-      makeRoom(for: chunkSize)
-      let start = source.bytes.baseAddress.unsafelyUnwrapped + left.startIndex * chunkSize
-      (images.bytes.baseAddress.unsafelyUnwrapped + used).copyMemory(
-        from: start, byteCount: chunkSize)
-      used += chunkSize
-      changed.append(next)
-      early?.changed.removeFirst()
-    }
-    if early?.changed.isEmpty ?? false { early = nil }
   }
 
   // MARK: ImageContext

@@ -29,7 +29,7 @@ extension ContainerCore {
       let commit = try store.chunks.commit(
         CommitRequest(
           container: stored.number, parent: base.id, chunks: [],
-          images: PageBuffer(byteCount: 0), digests: [], removed: [],
+          images: ChunkImages(), digests: [], removed: [],
           metadata: try store.chunks.metadata(of: base.id), label: nil,
           objectCount: base.objectCount))
       try commit.wait()

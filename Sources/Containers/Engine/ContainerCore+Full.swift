@@ -25,10 +25,17 @@ extension ContainerCore {
     statistics.foreignBytes = placement.foreignBytes
     line.types = types
     line.storedTypes = (types.count, types.encoded().count)
+    let memory = images.images.pageBuffer()
+    let changed = images.changed.enumerated().map { position, chunk in
+      NewImage(
+        chunk: chunk, digest: images.digests[chunk] ?? .zero,
+        start: UnsafeRawPointer(memory.bytes.baseAddress.unsafelyUnwrapped)
+          + position * chunkSize.rawValue)
+    }
     return Taken(
-      changed: images.changed.map { ($0, images.digests[$0] ?? .zero) },
+      changed: changed,
       removed: stored.keys.filter { images.digests[$0] == nil }.sorted(),
-      images: images.images.pageBuffer(), root: placement.places[0].home,
+      memory: [memory], root: placement.places[0].home,
       memberCount: trace.members.count, statistics: statistics)
   }
 

@@ -183,16 +183,22 @@ extension ContainerCore {
         state.statistics.pointsUnchanged += 1
         return (state.inFlight.last { $0.version == version }, state.lineFailure)
       }
+      taken.stream?.cancel()
       if let failure { throw failure }
       return PointOutcome(version: version, commit: commit, statistics: statistics)
     }
-    let commit = try store.chunks.commit(
-      CommitRequest(
-        container: number, parent: line.version, chunks: taken.changed.map(\.chunk),
-        images: taken.images, digests: taken.changed.map(\.digest), removed: taken.removed,
-        metadata: metadata, label: label, objectCount: taken.memberCount))
+    let images = taken.stream == nil ? taken.changed : []
+    let request = CommitRequest(
+      container: number, parent: line.version, chunks: images.map(\.chunk),
+      images: ChunkImages(at: images.map(\.start), in: taken.memory),
+      digests: images.map(\.digest), removed: taken.removed, metadata: metadata, label: label,
+      objectCount: taken.memberCount)
+    let commit =
+      if let stream = taken.stream { try stream.commit(request) } else {
+        try store.chunks.commit(request)
+      }
     line.version = commit.version
-    for (chunk, digest) in taken.changed { line.stored[chunk] = digest }
+    for image in taken.changed { line.stored[image.chunk] = image.digest }
     for chunk in taken.removed { line.stored[chunk] = nil }
     line.rebuilt = nil
     line.mustCommit = false

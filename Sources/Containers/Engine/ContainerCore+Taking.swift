@@ -8,9 +8,12 @@ import SoftPMTypes
 
 /// What a point found to differ from the version before.
 struct Taken {
-  var changed: [(chunk: ChunkIndex, digest: Digest)]
+  /// In ascending order of their chunks.
+  var changed: [NewImage]
   var removed: [ChunkIndex]
-  var images: PageBuffer
+  /// What the images lie in, or where they went.
+  var memory: [PageBuffer]
+  var stream: ImageStream?
   var root: ArenaAddress
   var memberCount: Int
   var statistics: PointStatistics
@@ -20,6 +23,8 @@ struct Taken {
 struct Fixed {
   var membership: Membership
   var imager: ChunkImager
+  /// Where images go that are too many to be kept; whoever fails cancels it.
+  var stream: ImageStream?
   /// Chunks whose images are still to be made, and where their bytes are.
   var copies: [(chunk: ChunkIndex, bytes: UnsafeRawPointer)] = []
   /// Chunks that have no member any more.
@@ -130,38 +135,54 @@ extension ContainerCore {
     let rebuilt = line.rebuilt
     let stored = line.stored
     // After a rehash, whether anything changed decides what the images are compared with.
-    let byteCount = work.wholeCount * chunkSize.rawValue
-    let copies = byteCount <= PointCopies.most && rebuilt == nil
-    var later = 0
+    let isLarge = work.imageCount * chunkSize.rawValue > PointCopies.most
+    let copies = !isLarge && rebuilt == nil
+    let stream = isLarge && rebuilt == nil ? try self.stream(work) : nil
     var fixed = Fixed(
       membership: membership,
       imager: ChunkImager(
-        membership, types: line.types, chunkCount: copies ? work.partCount : work.imageCount,
+        membership, types: line.types, chunkCount: work.imageCount, stream: stream,
         known: { rebuilt?[$0] ?? stored[$0] }),
-      emptied: work.emptied, isWhole: isWhole, statistics: PointStatistics())
+      stream: stream, emptied: work.emptied, isWhole: isWhole, statistics: PointStatistics())
     defer { line.types = fixed.imager.types }
+    do throws(ContainerError) {
+      try copy(work, of: membership, into: &fixed, copies: copies)
+    } catch {
+      stream?.cancel()
+      throw error
+    }
+    if rebuilt != nil { try compareWithStored(&fixed, makesVersion) }
+    return fixed
+  }
+
+  /// A point that changed more than is copied aside is imaged under the lock, and written meanwhile.
+  private func stream(_ work: ImageWork) throws(ContainerError) -> ImageStream? {
+    let parts = max(16, line.storedTypes.byteCount / chunkSize.rawValue + 1)
+    let table = (0..<parts).map { ChunkIndex.typeTable(part: $0) }
+    return try store.chunks.stream(work.chunks + table, of: number)
+  }
+
+  private func copy(
+    _ work: ImageWork, of membership: Membership, into fixed: inout Fixed, copies: Bool
+  ) throws(ContainerError) {
     if copies {
-      line.copies.begin(byteCount: byteCount)
+      line.copies.begin(byteCount: work.wholeCount * chunkSize.rawValue)
       let kept = line.copies.byteCount
       state.withLock { $0.statistics.copyPoolBytes = kept }
     }
     for (chunk, extent) in work.images {
       guard let extent else {
-        try fixed.imager.makePart(chunk)
+        try fixed.imager.makePart(chunk, comparesLater: copies)
         continue
       }
       if copies, !membership.books[Int(chunk.rawValue)].isEntangled {
         let bytes = try line.copies.copy(
           chunk, extent: extent * chunkSize.rawValue, of: membership)
         fixed.copies.append((chunk, bytes))
-        later += extent
       } else {
-        try fixed.imager.make(chunk, from: nil)
+        try fixed.imager.make(chunk, from: nil, comparesLater: copies)
       }
     }
-    fixed.imager.setAside(before: later)
-    if rebuilt != nil { try compareWithStored(&fixed, makesVersion) }
-    return fixed
   }
 
   /// Hash tables were rebuilt when the version was restored. If something else has changed too, the
@@ -194,16 +215,25 @@ extension ContainerCore {
 
   /// Makes the images that are still to be made, and says what differs.
   func finish(_ fixed: inout Fixed) throws(ContainerError) -> Taken {
+    do throws(ContainerError) {
+      return try finishImages(&fixed)
+    } catch {
+      fixed.stream?.cancel()
+      throw error
+    }
+  }
+
+  private func finishImages(_ fixed: inout Fixed) throws(ContainerError) -> Taken {
     let clock = ContinuousClock()
     let begun = clock.now
     try makeImages(of: &fixed)
     let imager = fixed.imager
     if fixed.isWhole || imager.types.count != line.storedTypes.count {
       let bytes = imager.types.encoded()
-      imager.makeTypeTable(bytes)
+      try imager.makeTypeTable(bytes)
       line.storedTypes = (imager.types.count, bytes.count)
     }
-    imager.end()
+    try imager.end()
     var removed = fixed.emptied.filter { line.stored[$0] != nil }
     if fixed.isWhole {
       let parts = (line.storedTypes.byteCount + chunkSize.rawValue - 1) / chunkSize.rawValue
@@ -216,17 +246,15 @@ extension ContainerCore {
     fixed.statistics.imaging = clock.now - begun
     return Taken(
       changed: imager.changed, removed: removed.sorted(),
-      images: imager.images, root: fixed.membership.home(of: fixed.membership.rootMember),
+      memory: imager.pieces, stream: fixed.stream,
+      root: fixed.membership.home(of: fixed.membership.rootMember),
       memberCount: fixed.membership.memberCount, statistics: fixed.statistics)
   }
 
   private func makeImages(of fixed: inout Fixed) throws(ContainerError) {
     defer { line.types = fixed.imager.types }
-    for (chunk, bytes) in fixed.copies {
-      fixed.imager.put(earlyBelow: chunk)
-      try fixed.imager.make(chunk, from: bytes)
-    }
-    fixed.imager.put(earlyBelow: nil)
+    fixed.imager.compare()
+    for (chunk, bytes) in fixed.copies { try fixed.imager.make(chunk, from: bytes) }
     fixed.copies = []
   }
 
@@ -235,7 +263,7 @@ extension ContainerCore {
   ) {
     var found = (line.rebuilt ?? line.stored).filter { $0.key.isOfArena }
     for chunk in removed { found[chunk] = nil }
-    for (chunk, digest) in imager.changed { found[chunk] = digest }
+    for image in imager.changed { found[image.chunk] = image.digest }
     for (chunk, digest) in expected where chunk.isOfArena && found[chunk] != digest {
       misuse("the image of \(chunk) is not what a full trace makes of it")
     }

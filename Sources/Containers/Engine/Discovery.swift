@@ -180,11 +180,45 @@ extension Discovery {
     guard first <= last else { return }
     let base = UInt(chunk) << membership.chunkShift
     membership.mark(chunk)
+    // Nobody but their headers tells what the members are, and nobody refers to them loosely.
+    let isPlain =
+      !book.hasTold && !book.kind.isRaw && dissolved.isEmpty && membership.loose.isEmpty
+    var plans = (header: UInt(0), plan: UnsafePointer<DirectPlan>?.none)
     for cell in first...last where records[cell].isPresent {
       if let live = book.live, live[cell] != 0 { continue }
       let offset = base + UInt(lead + cell * Int(book.cellBytes))
-      try read(MemberID(UInt32(offset >> MemberID.unitShift)))
+      let member = MemberID(UInt32(offset >> MemberID.unitShift))
+      if isPlain {
+        let target = UnsafeRawPointer(bitPattern: membership.base + offset).unsafelyUnwrapped
+        let header = target.load(as: UInt.self)
+        if header != plans.header {
+          plans = (header, membership.catalog.directPlan(ofObjectAt: target))
+        }
+        if let plan = plans.plan, isUnchanged(member, target, plan, records[cell], chunk) {
+          scannedCount += 1
+          membership.stamps.set(MemberStamps.scanned, member)
+          continue
+        }
+      }
+      try read(member)
     }
+  }
+
+  /// `isUnchanged` of a member of a slab that is no array: what most are.
+  @inline(__always)
+  private func isUnchanged(
+    _ member: MemberID, _ target: UnsafeRawPointer, _ plan: UnsafePointer<DirectPlan>,
+    _ record: CellRecord, _ chunk: Int
+  ) -> Bool {
+    guard plan.pointee.stride == 0, plan.pointee.slots.count == Int(record.count),
+      record.count < CellRecord.many,
+      !membership.stamps.has(MemberStamps.scanned | MemberStamps.waiting, member)
+    else { return false }
+    guard record.count > 0 else { return true }
+    let book = membership.books + chunk
+    let list = book.pointee.references.unsafelyUnwrapped
+      + Int(record.start) * Int(book.pointee.unit)
+    return plan.pointee.refers(target, as: MemberID.numbers(list), from: membership.base)
   }
 
   /// A written chunk of a large run.

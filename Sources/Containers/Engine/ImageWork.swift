@@ -11,6 +11,12 @@ struct ImageWork {
   private(set) var wholeCount = 0
   private(set) var partCount = 0
   var imageCount: Int { wholeCount + partCount }
+  /// Every chunk that gets an image.
+  var chunks: [ChunkIndex] {
+    images.flatMap { chunk, extent in
+      (0..<UInt32(extent ?? 1)).map { ChunkIndex(chunk.rawValue + $0) }
+    }
+  }
 
   /// Takes the marks from a membership.
   init(_ membership: Membership) {
@@ -27,15 +33,7 @@ struct ImageWork {
       } else if extent == 0 {
         for part in 0..<max(1, book.run) { emptied.append(ChunkIndex(chunk.rawValue + part)) }
       } else if book.kind.isLarge, membership.hasParts(Int(chunk.rawValue)) {
-        let last = position + extent - 2
-        if membership.isPlainBytes(Int(chunk.rawValue)), last < marked.count,
-          marked[last].rawValue == chunk.rawValue + UInt32(extent) - 1
-        {
-          addWhole(chunk, extent)
-          position += extent - 1
-        } else {
-          addPart(chunk)
-        }
+        addPart(chunk)
       } else {
         addWhole(chunk, extent)
       }
@@ -55,13 +53,8 @@ struct ImageWork {
 
 extension Membership {
   /// Whether the large run that a chunk begins holds a member that is imaged part by part.
-  func hasParts(_ head: Int) -> Bool { largeBook(ofHead: head) != nil }
-
-  /// Whether the member that has a large run is copied aside faster than it is imaged.
-  func isPlainBytes(_ head: Int) -> Bool { largeBook(ofHead: head)?.isPlainBytes ?? false }
-
-  private func largeBook(ofHead head: Int) -> LargeBook? {
+  func hasParts(_ head: Int) -> Bool {
     let offset = UInt(head) << chunkShift + UInt(lead)
-    return large.isEmpty ? nil : large[MemberID(UInt32(offset >> MemberID.unitShift))]
+    return !large.isEmpty && large[MemberID(UInt32(offset >> MemberID.unitShift))] != nil
   }
 }

@@ -16,14 +16,11 @@ final class LargeBook {
   /// Elements may lie across parts: what was written to one part is an element's of the part before,
   /// and an element's image in the part after may follow from it.
   private let mayStraddle: Bool
-  /// It is copied aside faster than its image is made.
-  let isPlainBytes: Bool
 
   init(parts: Int, _ layout: ObjectLayout, at target: UnsafeRawPointer) {
     lists = Array(repeating: List(start: nil, count: 0), count: parts)
     validity = layout.validity(of: target)
     mayStraddle = layout.mayStraddle
-    isPlainBytes = layout.isPlainBytes
   }
 
   deinit {

@@ -36,6 +36,11 @@ struct MemberID: Hashable {
       count: list.count)
   }
 
+  @inline(__always)
+  static func numbers(_ list: UnsafeMutablePointer<MemberID>) -> UnsafePointer<UInt32> {
+    UnsafePointer(UnsafeMutableRawPointer(list).assumingMemoryBound(to: UInt32.self))
+  }
+
   private static let bits: UInt32 = 30
   /// An arena whose used part is larger cannot be numbered.
   static let reach = UInt(1) << (UInt(bits) + unitShift)

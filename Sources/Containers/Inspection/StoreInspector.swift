@@ -164,7 +164,7 @@ extension StoreCore {
       let commit = try chunks.commit(
         CommitRequest(
           container: branch.number, parent: base.id, chunks: [],
-          images: PageBuffer(byteCount: 0), digests: [],
+          images: ChunkImages(), digests: [],
           metadata: try chunks.metadata(of: base.id), objectCount: base.objectCount))
       try commit.wait()
     } catch {

@@ -72,7 +72,8 @@ struct Commits {
       let commit = try store.commit(
         CommitRequest(
           container: container.number, parent: parent,
-          chunks: chunks.map { ChunkIndex(UInt32($0)) }, images: images, digests: digests,
+          chunks: chunks.map { ChunkIndex(UInt32($0)) },
+          images: ChunkImages(images, count: chunks.count, chunkBytes: 4096), digests: digests,
           metadata: table.encoded))
       precondition(commit.version.rawValue == number)
       let name = container.name

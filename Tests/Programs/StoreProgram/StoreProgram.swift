@@ -69,8 +69,8 @@ struct StoreProgram {
     func request(_ salt: UInt64) -> CommitRequest {
       let images = PageBuffer(blocksHolding: StoreModel.image(salt, byteCount: 16 << 10))
       var request = CommitRequest(
-        container: container.number, parent: parent, chunks: [ChunkIndex(1)], images: images,
-        digests: [Checksum.digest(images.readOnly)])
+        container: container.number, parent: parent, chunks: [ChunkIndex(1)],
+        images: ChunkImages(images, count: 1, chunkBytes: 16 << 10), digests: [Checksum.digest(images.readOnly)])
       request.waitsAtOnce = true
       return request
     }
