@@ -10,7 +10,7 @@ struct WorldProcessTests {
 
   @Test(
     "what a process persisted last is what the next one restores",
-    arguments: ["kernel", "signal", "everything"], ["incremental", "checked", "full"])
+    arguments: ["kernel", "signal", "everything"], ["incremental", "checked", "streamed", "full"])
   func generations(tracking: String, discovery: String) throws {
     for seed in 1...(Self.isDeep ? 25 : 1) {
       let folder = try ScratchFolder()

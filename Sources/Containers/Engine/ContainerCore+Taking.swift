@@ -70,7 +70,7 @@ extension ContainerCore {
     statistics.dirtyChunks = fixed.imager.imaged.count + fixed.copies.count
     statistics.objectsNew = max(0, membership.memberCount - before)
     statistics.foreignBytes = membership.foreignBytes
-    if DiscoveryMode.current == .checked {
+    if DiscoveryMode.current.isChecked {
       try makeImages(of: &fixed)
       fixed.expected = try digestsByTrace(membership, types: fixed.imager.types)
     }
@@ -135,7 +135,8 @@ extension ContainerCore {
     let rebuilt = line.rebuilt
     let stored = line.stored
     // After a rehash, whether anything changed decides what the images are compared with.
-    let isLarge = work.imageCount * chunkSize.rawValue > PointCopies.most
+    let isLarge =
+      work.imageCount * chunkSize.rawValue > PointCopies.most || DiscoveryMode.current == .streamed
     let copies = !isLarge && rebuilt == nil
     let stream = isLarge && rebuilt == nil ? try self.stream(work) : nil
     var fixed = Fixed(

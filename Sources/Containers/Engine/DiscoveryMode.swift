@@ -12,6 +12,10 @@ enum DiscoveryMode: String {
   case incremental
   /// `incremental`, and each point is compared with what `full` finds; a difference traps.
   case checked
+  /// `checked`, and images are written while they are made, as those of large points are.
+  case streamed
+
+  var isChecked: Bool { self == .checked || self == .streamed }
 
   static let current: DiscoveryMode =
     getenv("SOFTPM_DISCOVERY").flatMap { DiscoveryMode(rawValue: String(cString: $0)) }
