@@ -58,7 +58,9 @@ let package = Package(
     .target(name: "SoftPMTypes", dependencies: ["SoftPMBase", "CSoftPMRuntime"]),
     .target(
       name: "Containers",
-      dependencies: ["SoftPMBase", "SoftPMStore", "SoftPMHeap", "SoftPMTracking", "SoftPMTypes"]),
+      dependencies: [
+        "SoftPMBase", "SoftPMStore", "SoftPMHeap", "SoftPMTracking", "SoftPMTypes", "CSoftPMHeap",
+      ]),
     .executableTarget(name: "softpm", dependencies: ["Containers"]),
     .target(name: "SoftPMTesting", dependencies: ["SoftPMBase", "SoftPMStore"]),
     .target(

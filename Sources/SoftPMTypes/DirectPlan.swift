@@ -96,6 +96,18 @@ package struct DirectPlan {
     return true
   }
 
+  /// Reads what all slots of the object or element at `place` refer to; false where one is `unclear`.
+  package func read(
+    _ place: UnsafeRawPointer, into words: UnsafeMutablePointer<UInt>
+  ) -> Bool {
+    for position in 0..<slots.count {
+      let word = Self.target(of: slots[position], at: place)
+      if word == Self.unclear { return false }
+      words[position] = word
+    }
+    return true
+  }
+
   /// How many elements array storage has now; nil where they would not fit its cell, as in memory
   /// that is no such storage any more.
   @inline(__always)

@@ -163,6 +163,11 @@ softpm_result softpm_chunk_install(
 // Opens what was installed for allocation.
 void softpm_range_finish_installing(softpm_range *range);
 
+// Has the line of memory at an address fetched, whatever lies there.
+static inline void softpm_prefetch(const void *address) {
+  __builtin_prefetch(address);
+}
+
 // MARK: Scopes
 
 // What the calling thread's explicit scopes amount to; opaque, to be handed back on leaving.

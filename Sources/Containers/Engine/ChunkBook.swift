@@ -1,6 +1,7 @@
 // What is known of the members of one chunk.
 //
 //     records   one per cell: in-degree, parent, and where its references begin in `references`
+//     stamps    one byte per cell: what the point under way has noted
 //     references   ┌ those of one cell ┬ those of another ┬ … ┐   in any order, with gaps
 //     live      where the bytes of foreign members are whose home is here; absent where none is
 //
@@ -36,8 +37,22 @@ struct ChunkBook {
   enum Kind: UInt8 {
     case none, objects, raw, largeObject, largeRaw, continuation
 
-    var isRaw: Bool { self == .raw || self == .largeRaw }
-    var isLarge: Bool { self == .largeObject || self == .largeRaw }
+    // Comparing by `==` was a call each.
+    @inline(__always)
+    var isRaw: Bool {
+      switch self {
+      case .raw, .largeRaw: true
+      case .none, .objects, .largeObject, .continuation: false
+      }
+    }
+
+    @inline(__always)
+    var isLarge: Bool {
+      switch self {
+      case .largeObject, .largeRaw: true
+      case .none, .objects, .raw, .continuation: false
+      }
+    }
   }
 
   var kind = Kind.none
@@ -56,6 +71,9 @@ struct ChunkBook {
   var cellCount: UInt32 = 0
   var memberCount: UInt32 = 0
   var records: UnsafeMutablePointer<CellRecord>?
+  /// One per cell, behind the records; of the round that `round` says (`MemberStamps`).
+  var stamps: UnsafeMutablePointer<UInt8>?
+  var round: UInt64 = 0
   var references: UnsafeMutablePointer<MemberID>?
   var referencesUsed: UInt32 = 0
   var referencesCapacity: UInt32 = 0
@@ -83,9 +101,13 @@ struct ChunkBook {
       run = UInt32(chunkCount)
       cellCount = 1
     }
-    let records = UnsafeMutablePointer<CellRecord>.allocate(capacity: Int(cellCount))
-    records.initialize(repeating: .absent, count: Int(cellCount))
+    let count = Int(cellCount)
+    let memory = UnsafeMutableRawPointer.allocate(
+      byteCount: count * (MemoryLayout<CellRecord>.stride + 1), alignment: 16)
+    let records = memory.initializeMemory(as: CellRecord.self, repeating: .absent, count: count)
     self.records = records
+    // They are cleared when first used.
+    stamps = UnsafeMutableRawPointer(records + count).bindMemory(to: UInt8.self, capacity: count)
   }
 
   func matches(_ shape: Arena.ChunkShape) -> Bool {
@@ -100,7 +122,7 @@ struct ChunkBook {
   }
 
   func free() {
-    records?.deallocate()
+    UnsafeMutableRawPointer(records)?.deallocate()
     references?.deallocate()
     live?.deallocate()
   }
@@ -114,6 +136,7 @@ struct ChunkBook {
   // MARK: References
 
   /// Room for `count` references of a cell that has none: where it begins.
+  @inline(__always)
   mutating func takeRoom(for count: Int) -> UInt16 {
     let rounded = (UInt32(count) + unit - 1) & ~(unit - 1)
     if referencesUsed + rounded > referencesCapacity { makeRoom(for: rounded) }
@@ -123,12 +146,13 @@ struct ChunkBook {
   }
 
   /// Closes the gaps, and grows where that is not enough.
+  @inline(never)
   private mutating func makeRoom(for count: UInt32) {
     var needed: UInt32 = count
     for cell in 0..<Int(cellCount) { needed += room(of: cell) }
-    // Cells of one size mostly hold as many references each.
-    let guess = referencesCapacity == 0 ? count * (cellCount / 2 + 1) : needed + needed / 2
-    let capacity = max(16, needed, guess)
+    // Cells of one size mostly hold as many references each, and all of a chunk are members.
+    let guess = referencesCapacity == 0 ? count * min(cellCount, 512) : needed + needed / 2
+    let capacity = max(needed, guess)
     let new = UnsafeMutablePointer<MemberID>.allocate(capacity: Int(capacity))
     var used: UInt32 = 0
     for cell in 0..<Int(cellCount) {

@@ -32,9 +32,10 @@ extension ContainerCore {
     try store.requireWritable()
     lock.requireNotUpdating(for: "persist")
     if let label { try Self.check(label) }
-    let (base, images) = try takeLocked(isLabelled: label != nil, isAsked: isAsked)
+    let (base, images) = try takeLocked(
+      isLabelled: label != nil, isAwaited: isAwaited, isAsked: isAsked)
     let pending = PendingPoint(forkGeneration: store.forkGeneration) { [self] in
-      finishPoint(images, label: label)
+      finishPoint(images, label: label, isAwaited: isAwaited)
     }
     state.withLock { $0.pending = pending }
     if isAwaited {
@@ -47,10 +48,10 @@ extension ContainerCore {
 
   /// The last part of a point. Lets go of `pointMutex`.
   private func finishPoint(
-    _ images: () throws(ContainerError) -> Taken, label: String?
+    _ images: () throws(ContainerError) -> Taken, label: String?, isAwaited: Bool
   ) -> PendingPoint.Outcome {
     do throws(ContainerError) {
-      let outcome = try commit(try images(), label: label)
+      let outcome = try commit(try images(), label: label, isAwaited: isAwaited)
       let tracking = line.tracking
       endPoint(nil)
       tracking?.gatherLater()
@@ -103,7 +104,7 @@ extension ContainerCore {
   /// Fixes the state under the lock: the version before, and what makes the images after it.
   /// `pointMutex` is held from then on.
   private func takeLocked(
-    isLabelled: Bool, isAsked: Bool
+    isLabelled: Bool, isAwaited: Bool, isAsked: Bool
   ) throws(ContainerError) -> (VersionID?, () throws(ContainerError) -> Taken) {
     let clock = ContinuousClock()
     lockForPoint()
@@ -125,7 +126,7 @@ extension ContainerCore {
         taken.statistics.stall = clock.now - started
         return (line.version, { () throws(ContainerError) in taken })
       }
-      var fixed = try fix(makesVersion: makesVersion)
+      var fixed = try fix(makesVersion: makesVersion, isAwaited: isAwaited)
       fixed.statistics.stall = clock.now - started
       return (line.version, { () throws(ContainerError) in try self.finish(&fixed) })
     } catch {
@@ -167,7 +168,9 @@ extension ContainerCore {
   }
 
   /// Writes what was taken, if it differs from what the store has. The lock is free again.
-  private func commit(_ taken: Taken, label: String?) throws(ContainerError) -> PointOutcome {
+  private func commit(
+    _ taken: Taken, label: String?, isAwaited: Bool
+  ) throws(ContainerError) -> PointOutcome {
     let attributes = state.withLock { $0.attributes }
     var statistics = taken.statistics
     let metadata = ContainerMetadata(
@@ -188,11 +191,12 @@ extension ContainerCore {
       return PointOutcome(version: version, commit: commit, statistics: statistics)
     }
     let images = taken.stream == nil ? taken.changed : []
-    let request = CommitRequest(
+    var request = CommitRequest(
       container: number, parent: line.version, chunks: images.map(\.chunk),
       images: ChunkImages(at: images.map(\.start), in: taken.memory),
       digests: images.map(\.digest), removed: taken.removed, metadata: metadata, label: label,
       objectCount: taken.memberCount)
+    request.waitsAtOnce = isAwaited
     let commit =
       if let stream = taken.stream { try stream.commit(request) } else {
         try store.chunks.commit(request)

@@ -38,8 +38,9 @@ struct Fixed {
 extension ContainerCore {
   /// Finds what changed and copies it aside. The caller holds the lock.
   ///
-  /// `makesVersion` even if nothing changed.
-  func fix(makesVersion: Bool) throws(ContainerError) -> Fixed {
+  /// `makesVersion` even if nothing changed. Where the caller waits for the whole point anyway, what
+  /// is imaged under the lock is compared at once, while the processor has it.
+  func fix(makesVersion: Bool, isAwaited: Bool) throws(ContainerError) -> Fixed {
     let clock = ContinuousClock()
     var statistics = PointStatistics()
     arena.beginQuarantine()
@@ -62,7 +63,8 @@ extension ContainerCore {
     }
     let discovered = clock.now
     var fixed = try rooted { () throws(ContainerError) in
-      try copyMarked(membership, isWhole: isWhole, makesVersion: makesVersion)
+      try copyMarked(
+        membership, isWhole: isWhole, makesVersion: makesVersion, isAwaited: isAwaited)
     }
     statistics.collecting = collected - begun
     statistics.discovering = discovered - collected
@@ -106,7 +108,7 @@ extension ContainerCore {
         // Too hard to tell, or an object that cannot be persisted: looking at all of them shows.
       }
     }
-    let membership = try Membership(arena: arena, catalog: line.catalog, homes: line.homes)
+    let membership = Membership(arena: arena, catalog: line.catalog, homes: line.homes)
     line.homes.beginTrace()
     do {
       try membership.build(from: root)
@@ -129,7 +131,7 @@ extension ContainerCore {
   // MARK: Copies
 
   private func copyMarked(
-    _ membership: Membership, isWhole: Bool, makesVersion: Bool
+    _ membership: Membership, isWhole: Bool, makesVersion: Bool, isAwaited: Bool
   ) throws(ContainerError) -> Fixed {
     let work = ImageWork(membership)
     let rebuilt = line.rebuilt
@@ -147,7 +149,8 @@ extension ContainerCore {
       stream: stream, emptied: work.emptied, isWhole: isWhole, statistics: PointStatistics())
     defer { line.types = fixed.imager.types }
     do throws(ContainerError) {
-      try copy(work, of: membership, into: &fixed, copies: copies)
+      try copy(
+        work, of: membership, into: &fixed, copies: copies, comparesLater: copies && !isAwaited)
     } catch {
       stream?.cancel()
       throw error
@@ -164,7 +167,8 @@ extension ContainerCore {
   }
 
   private func copy(
-    _ work: ImageWork, of membership: Membership, into fixed: inout Fixed, copies: Bool
+    _ work: ImageWork, of membership: Membership, into fixed: inout Fixed, copies: Bool,
+    comparesLater: Bool
   ) throws(ContainerError) {
     if copies {
       line.copies.begin(byteCount: work.wholeCount * chunkSize.rawValue)
@@ -173,7 +177,7 @@ extension ContainerCore {
     }
     for (chunk, extent) in work.images {
       guard let extent else {
-        try fixed.imager.makePart(chunk, comparesLater: copies)
+        try fixed.imager.makePart(chunk, comparesLater: comparesLater)
         continue
       }
       if copies, !membership.books[Int(chunk.rawValue)].isEntangled {
@@ -181,7 +185,7 @@ extension ContainerCore {
           chunk, extent: extent * chunkSize.rawValue, of: membership)
         fixed.copies.append((chunk, bytes))
       } else {
-        try fixed.imager.make(chunk, from: nil, comparesLater: copies)
+        try fixed.imager.make(chunk, from: nil, comparesLater: comparesLater)
       }
     }
   }

@@ -9,7 +9,7 @@ extension Discovery {
     let membership = membership
     path.removeAll(keepingCapacity: true)
     var current = member
-    while !membership.stamps.has(MemberStamps.certain, current) {
+    while !membership.has(MemberStamps.certain, current) {
       let record = membership.record(of: current).pointee
       guard record.isPresent, record.parent != .none else { return false }
       // It held nothing when it lost its parent, and does now.
@@ -23,10 +23,10 @@ extension Discovery {
     for step in path.reversed() {
       let parent = membership.record(of: step).pointee.parent
       if parent != .root {
-        if membership.stamps.has(MemberStamps.waiting, parent) { try readByLayout(parent) }
+        if membership.has(MemberStamps.waiting, parent) { try readByLayout(parent) }
         guard membership.record(of: step).pointee.parent == parent else { return false }
       }
-      membership.stamps.set(MemberStamps.certain, step)
+      membership.set(MemberStamps.certain, step)
     }
     // A certain member may itself wait still.
     return true
@@ -35,10 +35,10 @@ extension Discovery {
   func readCertain() throws(ContainerError) {
     guard !waiting.isEmpty else { return }
     var left: [MemberID] = []
-    for member in waiting where membership.stamps.has(MemberStamps.waiting, member) {
-      guard membership.isMember(member) else { continue }
+    for member in waiting
+    where membership.isMember(member) && membership.has(MemberStamps.waiting, member) {
       if try isCertain(member) {
-        if membership.stamps.has(MemberStamps.waiting, member) { try readByLayout(member) }
+        if membership.has(MemberStamps.waiting, member) { try readByLayout(member) }
       } else {
         left.append(member)
       }
@@ -49,7 +49,7 @@ extension Discovery {
   /// Reads a certain member by its layout; new members join at once.
   private func readByLayout(_ member: MemberID) throws(ContainerError) {
     let membership = membership
-    membership.stamps.clear(MemberStamps.waiting, member)
+    membership.clear(MemberStamps.waiting, member)
     let target = membership.pointer(to: member)
     guard MemberMemory.isAllocated(membership.address(of: member), membership.arena) else {
       throw Membership.caughtChanging
@@ -64,7 +64,7 @@ extension Discovery {
     let old = UnsafeBufferPointer(membership.references(of: member))
     try membership.gatherCertain(member, old: dissolved.isEmpty ? old : Membership.nothing)
     try replaceCounted(old, of: member)
-    membership.stamps.set(MemberStamps.scanned, member)
+    membership.set(MemberStamps.scanned, member)
     membership.setReferences(of: member, to: membership.gathered.buffer)
   }
 
@@ -118,7 +118,7 @@ extension Discovery {
       try replaceCounted(old, of: member)
       large.setList(ofPart: part, to: membership.gathered.buffer)
     }
-    membership.stamps.set(MemberStamps.scanned, member)
+    membership.set(MemberStamps.scanned, member)
   }
 
   func admitPending() throws(ContainerError) {

@@ -97,7 +97,7 @@ extension Discovery {
     _ held: Set<MemberID>, from doubtful: Set<MemberID>
   ) throws(ContainerError) {
     // Who was rescued before and lost that parent too, when it was read, may be once more.
-    for member in doubtful { membership.stamps.clear(MemberStamps.rescued, member) }
+    for member in doubtful { membership.clear(MemberStamps.rescued, member) }
     var rescued: [MemberID] = []
     membership.forEachMember { member in
       guard !doubtful.contains(member) else { return }
@@ -121,8 +121,8 @@ extension Discovery {
   private func setParent(
     of member: MemberID, to parent: MemberID, in doubtful: Set<MemberID>
   ) -> Bool {
-    guard !membership.stamps.has(MemberStamps.rescued, member) else { return false }
-    membership.stamps.set(MemberStamps.rescued, member)
+    guard !membership.has(MemberStamps.rescued, member) else { return false }
+    membership.set(MemberStamps.rescued, member)
     let record = membership.record(of: member)
     if record.pointee.parent == .none { membership.orphanCount -= 1 }
     record.pointee.parent = parent

@@ -1,3 +1,4 @@
+import CSoftPMHeap
 import SoftPMBase
 import SoftPMHeap
 import SoftPMTracking
@@ -42,7 +43,7 @@ final class Discovery {
 
   /// On an error the membership is of no use any more.
   func run() throws(ContainerError) {
-    membership.stamps.beginRound()
+    membership.beginRound()
     membership.notesArrivals = true
     membership.retold.removeAll()
     defer {
@@ -78,7 +79,7 @@ final class Discovery {
   @inline(__always)
   func isVoid(_ reference: MemberID, in member: MemberID) -> Bool {
     !dissolved.isEmpty && !reference.isLoose && dissolved.contains(membership.chunk(of: reference))
-      && !membership.stamps.has(MemberStamps.scanned, member)
+      && !membership.has(MemberStamps.scanned, member)
   }
 
   func remove(_ member: MemberID) {
@@ -141,7 +142,9 @@ extension Discovery {
   private func readWritten() throws(ContainerError) {
     let arena = membership.arena
     let nursery = Heap.nurseryRange
-    try dirty.forEachRun { run throws(ContainerError) in
+    for index in 0..<dirty.runCount {
+      let run = dirty.run(at: index)
+      if index + 1 < dirty.runCount { fetch(dirty.run(at: index + 1)) }
       if arena.contains(run.start) {
         try readArena(run.start - arena.base, run.end - arena.base)
       } else if nursery.contains(run.start) {
@@ -153,6 +156,33 @@ extension Discovery {
       membership.large[member]?.writeAll()
       wait(member)
     }
+  }
+
+  /// Has a written page, and what is known of its members, fetched from memory while another one is
+  /// looked at: scattered writes lie anywhere.
+  private func fetch(_ run: AddressRange) {
+    let offset = run.start &- membership.base
+    let chunk = Int(offset >> membership.chunkShift)
+    guard chunk < membership.bookCount, run.byteCount <= Self.fetchedMost else { return }
+    fetchLines(UnsafeRawPointer(bitPattern: run.start), run.byteCount)
+    let book = membership.books + chunk
+    guard let records = book.pointee.records, !book.pointee.kind.isLarge else { return }
+    let within = max(0, Int(offset & membership.chunkMask) - membership.lead)
+    let first = book.pointee.cell(atOffset: within)
+    let count = run.byteCount / Int(book.pointee.cellBytes) + 1
+    fetchLines(records + first, count * MemoryLayout<CellRecord>.stride)
+    guard let references = book.pointee.references else { return }
+    // Cells of one size mostly hold as many references each, in order.
+    let each = Int(book.pointee.referencesUsed) / Int(book.pointee.cellCount) + 1
+    fetchLines(references + first * each, count * each * MemoryLayout<MemberID>.stride)
+  }
+
+  private static let fetchedMost = 16 << 10
+
+  @inline(__always)
+  private func fetchLines(_ start: UnsafeRawPointer?, _ byteCount: Int) {
+    guard let start else { return }
+    for offset in stride(from: 0, to: byteCount, by: 64) { softpm_prefetch(start + offset) }
   }
 
   private func readArena(_ start: UInt, _ end: UInt) throws(ContainerError) {
@@ -183,20 +213,21 @@ extension Discovery {
     // Nobody but their headers tells what the members are, and nobody refers to them loosely.
     let isPlain =
       !book.hasTold && !book.kind.isRaw && dissolved.isEmpty && membership.loose.isEmpty
+    let stamps = membership.stamps(of: membership.books + chunk)
     var plans = (header: UInt(0), plan: UnsafePointer<DirectPlan>?.none)
     for cell in first...last where records[cell].isPresent {
       if let live = book.live, live[cell] != 0 { continue }
       let offset = base + UInt(lead + cell * Int(book.cellBytes))
       let member = MemberID(UInt32(offset >> MemberID.unitShift))
-      if isPlain {
+      if isPlain, stamps[cell] & (MemberStamps.scanned | MemberStamps.waiting) == 0 {
         let target = UnsafeRawPointer(bitPattern: membership.base + offset).unsafelyUnwrapped
         let header = target.load(as: UInt.self)
         if header != plans.header {
           plans = (header, membership.catalog.directPlan(ofObjectAt: target))
         }
-        if let plan = plans.plan, isUnchanged(member, target, plan, records[cell], chunk) {
+        if let plan = plans.plan, isUnchanged(target, plan, records[cell], chunk) {
           scannedCount += 1
-          membership.stamps.set(MemberStamps.scanned, member)
+          stamps[cell] |= MemberStamps.scanned
           continue
         }
       }
@@ -207,12 +238,11 @@ extension Discovery {
   /// `isUnchanged` of a member of a slab that is no array: what most are.
   @inline(__always)
   private func isUnchanged(
-    _ member: MemberID, _ target: UnsafeRawPointer, _ plan: UnsafePointer<DirectPlan>,
-    _ record: CellRecord, _ chunk: Int
+    _ target: UnsafeRawPointer, _ plan: UnsafePointer<DirectPlan>, _ record: CellRecord,
+    _ chunk: Int
   ) -> Bool {
     guard plan.pointee.stride == 0, plan.pointee.slots.count == Int(record.count),
-      record.count < CellRecord.many,
-      !membership.stamps.has(MemberStamps.scanned | MemberStamps.waiting, member)
+      record.count < CellRecord.many
     else { return false }
     guard record.count > 0 else { return true }
     let book = membership.books + chunk
@@ -269,7 +299,7 @@ extension Discovery {
   @inline(__always)
   private func read(_ member: MemberID) throws(ContainerError) {
     let membership = membership
-    if membership.stamps.has(MemberStamps.scanned | MemberStamps.waiting, member) { return }
+    if membership.has(MemberStamps.scanned | MemberStamps.waiting, member) { return }
     scannedCount += 1
     let target = membership.pointer(to: member)
     if !membership.loose.isEmpty {
@@ -277,14 +307,14 @@ extension Discovery {
     }
     guard let plan = membership.directPlan(of: member, at: target) else { return wait(member) }
     if isUnchanged(member, target, plan.pointee) {
-      return membership.stamps.set(MemberStamps.scanned, member)
+      return membership.set(MemberStamps.scanned, member)
     }
     readList(member, target, plan.pointee)
   }
 
   func wait(_ member: MemberID) {
-    guard !membership.stamps.has(MemberStamps.waiting, member) else { return }
-    membership.stamps.set(MemberStamps.waiting, member)
+    guard !membership.has(MemberStamps.waiting, member) else { return }
+    membership.set(MemberStamps.waiting, member)
     waiting.append(member)
   }
 
@@ -396,7 +426,7 @@ extension Discovery {
     for slot in 0..<common where isEvery || old[slot] != new[slot] { leave(old[slot]) }
     for slot in common..<old.count { leave(old[slot]) }
     if sought > 0 { findAgain(sought, in: new, of: member) }
-    membership.stamps.set(MemberStamps.scanned, member)
+    membership.set(MemberStamps.scanned, member)
     membership.setReferences(of: member, to: new)
   }
 

@@ -11,14 +11,16 @@ final class LargeBook {
   private(set) var lists: [List]
   /// Which elements there were.
   var validity: ElementValidity
-  /// Parts that were written since.
-  private(set) var written: Set<Int> = []
+  /// Parts that were written since, each once, and whether a part is among them.
+  private var written: [Int] = []
+  private var isWritten: [Bool]
   /// Elements may lie across parts: what was written to one part is an element's of the part before,
   /// and an element's image in the part after may follow from it.
   private let mayStraddle: Bool
 
   init(parts: Int, _ layout: ObjectLayout, at target: UnsafeRawPointer) {
     lists = Array(repeating: List(start: nil, count: 0), count: parts)
+    isWritten = Array(repeating: false, count: parts)
     validity = layout.validity(of: target)
     mayStraddle = layout.mayStraddle
   }
@@ -38,16 +40,23 @@ final class LargeBook {
 
   /// Notes that a part was written; tells which parts are to be imaged.
   func write(_ part: Int) -> ClosedRange<Int> {
-    written.insert(part)
+    note(part)
     guard mayStraddle else { return part...part }
-    if part > 0 { written.insert(part - 1) }
+    if part > 0 { note(part - 1) }
     return max(0, part - 1)...min(lists.count - 1, part + 1)
   }
 
-  func writeAll() { written.formUnion(lists.indices) }
+  private func note(_ part: Int) {
+    guard !isWritten[part] else { return }
+    isWritten[part] = true
+    written.append(part)
+  }
+
+  func writeAll() { for part in lists.indices { note(part) } }
 
   func takeWritten() -> [Int] {
-    defer { written.removeAll() }
+    defer { written.removeAll(keepingCapacity: true) }
+    for part in written { isWritten[part] = false }
     return written.sorted()
   }
 }

@@ -19,6 +19,13 @@ struct MemberList: ~Copyable {
     count += 1
   }
 
+  @inline(__always)
+  mutating func popLast() -> MemberID? {
+    if count == 0 { return nil }
+    count -= 1
+    return start[count]
+  }
+
   private mutating func grow() {
     let new = UnsafeMutablePointer<MemberID>.allocate(capacity: capacity * 2)
     new.update(from: start, count: count)

@@ -16,7 +16,13 @@ extension Membership {
 
   /// Reads members found for the first time, and those that they lead to.
   func scanFresh() throws(ContainerError) {
-    while let member = fresh.popLast() { try scan(member) }
+    while true {
+      while !awaited.isFull, let member = fresh.popLast() {
+        awaited.append(member, at: pointer(to: member))
+      }
+      guard let member = awaited.popFirst() else { return }
+      try scan(member)
+    }
   }
 
   // MARK: Scanning
@@ -34,13 +40,53 @@ extension Membership {
         return
       }
     }
-    if let plan = directPlan(of: member, at: target),
-      try gather(plan.pointee, at: target, of: member)
-    {
+    if let plan = directPlan(of: member, at: target) {
+      if try scanInstance(member, plan, at: target) { return }
+      if try !gather(plan.pointee, at: target, of: member) {
+        try gather(try layout(of: member, at: target), at: target, of: member)
+      }
     } else {
       try gather(try layout(of: member, at: target), at: target, of: member)
     }
     setReferences(of: member, to: gathered.buffer)
+  }
+
+  /// Scans a member of a slab that is no array, if its references are plain: what most are.
+  @inline(__always)
+  private func scanInstance(
+    _ member: MemberID, _ plan: UnsafePointer<DirectPlan>, at target: UnsafeRawPointer
+  ) throws(ContainerError) -> Bool {
+    let slots = plan.pointee.slots
+    guard plan.pointee.stride == 0, slots.count <= Self.wordsMost else { return false }
+    if slots.isEmpty {
+      if record(of: member).pointee.count > 0 { setReferences(of: member, to: Self.nothing) }
+      return true
+    }
+    guard plan.pointee.read(target, into: words), plan.pointee.isPlain || isTold(words, slots)
+    else { return false }
+    for position in 0..<slots.count {
+      let word = words[position]
+      // The storage of a string refers to nothing. (Comparing by `==` is a call, across modules.)
+      let isLeaf = if case .string = slots[position].kind { true } else { false }
+      gathered.append(word == 0 ? .none : try follow(word, nil, from: member, isLeaf: isLeaf))
+    }
+    setFirstReferences(of: member, to: gathered.buffer)
+    return true
+  }
+
+  /// Whether all array storage tells what it is; that in the binary does not.
+  private func isTold(
+    _ words: UnsafeMutablePointer<UInt>, _ slots: UnsafeBufferPointer<DirectPlan.Slot>
+  ) -> Bool {
+    for position in 0..<slots.count where slots[position].kind == .array {
+      let word = words[position]
+      guard word != 0 else { continue }
+      guard arena.contains(word), let storage = UnsafeRawPointer(bitPattern: word),
+        slots[position].untoldHeader == 0
+          || storage.load(as: UInt.self) != slots[position].untoldHeader
+      else { return false }
+    }
+    return true
   }
 
   /// Where the references of a member are, if they are plain; nil where one has to ask its layout.
@@ -227,14 +273,16 @@ extension Membership {
   /// Counts a reference from a certain member, whose target becomes one if it is none.
   @inline(__always)
   func follow(
-    _ address: UInt, _ told: ObjectLayout?, from member: MemberID
+    _ address: UInt, _ told: ObjectLayout?, from member: MemberID, isLeaf: Bool = false
   ) throws(ContainerError) -> MemberID {
     let known: MemberID
     let record: UnsafeMutablePointer<CellRecord>
     if let own = ownCell(at: address, isRaw: told?.isRaw ?? false) {
       known = own
       record = self.record(of: own)
-      if !record.pointee.isPresent { return try admit(own, at: address, told, from: member) }
+      if !record.pointee.isPresent {
+        return try admit(own, at: address, told, from: member, isLeaf: isLeaf)
+      }
     } else {
       guard let other = find(address, told) else {
         return try admit(address, told, from: member)
@@ -286,7 +334,8 @@ extension Membership {
 
   /// Makes a member of what has such a home.
   private func admit(
-    _ member: MemberID, at address: UInt, _ told: ObjectLayout?, from parent: MemberID
+    _ member: MemberID, at address: UInt, _ told: ObjectLayout?, from parent: MemberID,
+    isLeaf: Bool = false
   ) throws(ContainerError) -> MemberID {
     guard UInt(member.rawValue) << MemberID.unitShift < MemberID.reach else {
       throw Self.outOfReach
@@ -301,9 +350,9 @@ extension Membership {
       books[chunk].hasTold = true
     }
     // It may have been a member before, and wait to be read as such: that is over.
-    stamps.replace(with: MemberStamps.certain | MemberStamps.scanned, member)
-    markReferrers(to: address)
-    fresh.append(member)
+    replaceStamps(with: MemberStamps.certain | MemberStamps.scanned, member)
+    if !loose.isEmpty { markReferrers(to: address) }
+    if !isLeaf || books[chunk].kind.isLarge { fresh.append(member) }
     return member
   }
 

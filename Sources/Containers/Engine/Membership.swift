@@ -47,10 +47,16 @@ final class Membership {
   let loose = LooseReferences()
   let foreign = ForeignMembers()
   /// Members that wait to be scanned for the first time.
-  @exclusivity(unchecked) var fresh: [MemberID] = []
+  @exclusivity(unchecked) var fresh = MemberList()
+  /// Those of them whose memory is on its way.
+  let awaited = FetchQueue()
+  /// What the references of the member being scanned lead to.
+  let words = UnsafeMutablePointer<UInt>.allocate(capacity: wordsMost)
+  static let wordsMost = 64
   /// Chunks whose images are to be made, each once.
   @exclusivity(unchecked) private(set) var marked: [ChunkIndex] = []
-  @exclusivity(unchecked) var stamps: MemberStamps
+  /// Which discovery it is: stamps of another one count for nothing.
+  @exclusivity(unchecked) var round: UInt64 = 1
   /// Members without a parent: unreachable, or reachable by a way not found yet.
   @exclusivity(unchecked) var orphanCount = 0
   /// References from certain members to members known before, in pairs of who refers and to whom;
@@ -63,7 +69,7 @@ final class Membership {
   @exclusivity(unchecked) var former = UnsafeBufferPointer<MemberID>(start: nil, count: 0)
   static var nothing: UnsafeBufferPointer<MemberID> { UnsafeBufferPointer(start: nil, count: 0) }
 
-  init(arena: Arena, catalog: TypeCatalog, homes: ForeignHomes) throws(ContainerError) {
+  init(arena: Arena, catalog: TypeCatalog, homes: ForeignHomes) {
     self.arena = arena
     self.catalog = catalog
     self.homes = homes
@@ -71,7 +77,6 @@ final class Membership {
     chunkShift = UInt(arena.chunkSize.rawValue.trailingZeroBitCount)
     chunkMask = UInt(arena.chunkSize.rawValue - 1)
     lead = ChunkHeader.byteCount(chunkSize: arena.chunkSize.rawValue)
-    stamps = try MemberStamps(units: arena.addressSpace.rawValue >> Int(MemberID.unitShift))
     books = .allocate(capacity: bookCapacity)
     books.initialize(repeating: ChunkBook(), count: bookCapacity)
     loose.refers = { [unowned self] member, entry in
@@ -84,6 +89,7 @@ final class Membership {
   deinit {
     for index in 0..<bookCapacity { books[index].free() }
     books.deallocate()
+    words.deallocate()
     for list in manyReferences.values { list.deallocate() }
   }
 
@@ -291,6 +297,21 @@ final class Membership {
     let start = Int(record.pointee.start) * Int(book.pointee.unit)
     return UnsafeMutableBufferPointer(
       start: book.pointee.references.unsafelyUnwrapped + start, count: Int(count))
+  }
+
+  /// `setReferences` of a member of a slab that has none yet.
+  @inline(__always)
+  func setFirstReferences(of member: MemberID, to list: UnsafeBufferPointer<MemberID>) {
+    let book = books + chunk(of: member)
+    let record = book.pointee.records.unsafelyUnwrapped + cell(of: member, in: book)
+    guard record.pointee.count == 0, list.count < Int(CellRecord.many), !book.pointee.kind.isLarge
+    else { return setReferences(of: member, to: list) }
+    let start = book.pointee.takeRoom(for: list.count)
+    let place =
+      book.pointee.references.unsafelyUnwrapped + Int(start) * Int(book.pointee.unit)
+    for position in 0..<list.count { place[position] = list[position] }
+    record.pointee.start = start
+    record.pointee.count = UInt8(list.count)
   }
 
   func setReferences(of member: MemberID, to list: UnsafeBufferPointer<MemberID>) {

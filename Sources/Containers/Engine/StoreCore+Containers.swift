@@ -180,7 +180,7 @@ extension ContainerCore {
       line.rebuilt = Dictionary(uniqueKeysWithValues: taken.changed.map { ($0.chunk, $0.digest) })
       return
     }
-    var fixed = try fix(makesVersion: false)
+    var fixed = try fix(makesVersion: false, isAwaited: true)
     fixed = try imageAll(fixed.membership, comparingWith: [:])
     line.rebuilt = Dictionary(
       uniqueKeysWithValues: fixed.imager.changed.map { ($0.chunk, $0.digest) })
