@@ -1,5 +1,5 @@
-// A version that is too large to be held in memory as a whole: its images are written while the
-// next ones are made.
+// A version whose images are written while the next ones are made: because it is too large to be
+// held in memory as a whole, or because somebody waits for it.
 //
 // Facts:
 // 1. Whoever streams is the leader from the beginning to the end, so there is one stream at a time,
@@ -30,16 +30,13 @@ package final class ImageStream {
     }
   }
 
-  /// Writes that may be waiting or under way; their memory is all that a stream holds.
-  private static let writesMost = 4
-
   private let store: ChunkStore
   private let chunkBytes: Int
   private var entries: [ChunkEntry] = []
   private var wanted: Block
   private let epoch: UInt64
   private let writer = DispatchQueue(label: "softpm.stream", qos: .userInitiated)
-  private let room = DispatchSemaphore(value: writesMost)
+  private let room: DispatchSemaphore
   private let failure = Failure()
   private var isOver = false
 
@@ -51,8 +48,9 @@ package final class ImageStream {
     }
   }
 
-  fileprivate init(_ store: ChunkStore, chunkBytes: Int) {
+  fileprivate init(_ store: ChunkStore, chunkBytes: Int, writesMost: Int) {
     self.store = store
+    room = DispatchSemaphore(value: writesMost)
     self.chunkBytes = chunkBytes
     wanted = store.chain.next + 1
     epoch = store.epochNumber
@@ -60,7 +58,7 @@ package final class ImageStream {
 
   deinit { cancel() }
 
-  /// Takes images of rising chunks, which lie in `memory`, and has them written. Waits while too
+  /// Takes images, which lie in `memory`, and has them written. Waits while too
   /// much is under way; throws why an earlier write failed.
   package func write(
     _ images: [Image], in memory: [PageBuffer]
@@ -107,6 +105,7 @@ package final class ImageStream {
     do throws(ContainerError) {
       finishWrites()
       if let error = failure.error { throw error }
+      entries.sort { $0.chunk < $1.chunk }
       return try store.enqueueStreamed(request, entries, since: epoch) { isOver = true }
     } catch {
       cancel()
@@ -128,16 +127,17 @@ package final class ImageStream {
 }
 
 extension ChunkStore {
-  /// Begins a version of a container whose images are streamed: some of `chunks`, or all. Waits for
-  /// whoever leads now.
+  /// Begins a version of a container whose images are streamed: some of `chunks`, or all. At most
+  /// `writesMost` writes of them wait or are under way.
   ///
-  /// Nil while a program's own code is called by whoever leads, which may wait for the caller.
+  /// If it `waits`, waits for whoever leads now, unless that calls the program's own code, which may
+  /// wait for the caller. Nil where others are at work after all.
   package func stream(
-    _ chunks: [ChunkIndex], of number: ContainerNumber
+    _ chunks: [ChunkIndex], of number: ContainerNumber, waits: Bool, writesMost: Int
   ) throws(ContainerError) -> ImageStream? {
     monitor.lock()
-    while hasLeader, !leaderCallsOut { monitor.wait() }
-    if hasLeader {
+    while waits, hasLeader, !leaderCallsOut { monitor.wait() }
+    if hasLeader || !waits && !queue.isEmpty {
       monitor.unlock()
       return nil
     }
@@ -154,7 +154,7 @@ extension ChunkStore {
       }
       if chain.isBroken { try beginEpoch() }
       try makeRoom(for: [.trial(chunks, chunkBytes: container.chunkBytes)], isPoint: true)
-      return ImageStream(self, chunkBytes: container.chunkBytes)
+      return ImageStream(self, chunkBytes: container.chunkBytes, writesMost: writesMost)
     } catch {
       endLeading()
       throw error
@@ -184,10 +184,11 @@ extension ChunkStore {
   fileprivate var epochNumber: UInt64 { superblock.epochs[superblock.epochs.count - 1].number }
 
   fileprivate func endLeading() {
-    monitor.locked {
+    let isNeeded = monitor.locked {
       hasLeader = false
       monitor.signalAll()
+      return !queue.isEmpty
     }
-    wake()
+    if isNeeded { wake() }
   }
 }

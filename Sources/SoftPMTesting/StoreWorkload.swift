@@ -181,7 +181,9 @@ package final class StoreWorkload {
   }
 
   private func stream(_ request: CommitRequest) throws -> ImageStream {
-    guard let stream = try store.stream(request.chunks, of: request.container) else {
+    guard let stream = try store.stream(
+        request.chunks, of: request.container, waits: true, writesMost: 1)
+    else {
       throw ContainerError(code: .io, message: "nobody else leads, and there is no stream")
     }
     let images = zip(zip(request.chunks, request.digests), request.images.starts).map {

@@ -49,17 +49,12 @@ final class ChunkImager: ImageContext {
   /// What the images lie in.
   var pieces: [PageBuffer] { memory.pieces }
 
-  private func room(
-    for byteCount: Int
-  ) throws(ContainerError) -> UnsafeMutableRawBufferPointer {
-    if stream != nil, !memory.holds(byteCount) { try sendImages() }
-    return memory.room(for: byteCount)
-  }
-
-  private func sendImages() throws(ContainerError) {
-    guard let stream else { return }
-    try stream.write(Array(changed[streamedCount...]), in: memory.takePieces())
+  /// Sends images on their way when there are enough for a write, or the last ones.
+  private func sendImages(atLeast byteCount: Int) throws(ContainerError) {
+    guard let stream, (changed.count - streamedCount) * chunkSize >= byteCount else { return }
+    try stream.write(Array(changed[streamedCount...]), in: memory.pieces)
     streamedCount = changed.count
+    memory.dropFull()
   }
 
   /// How many chunks the image of a chunk's members takes; 0 where it has none, or belongs to a
@@ -82,7 +77,7 @@ final class ChunkImager: ImageContext {
       misuse("\(chunk) has members and no shape")
     }
     let extent = header.chunkCount * chunkSize
-    let image = try room(for: extent)
+    let image = memory.room(for: extent)
     guard let start = image.baseAddress else { misuse("an image of no bytes") }
     image.initializeMemory(as: UInt8.self, repeating: 0)
     header.write(into: image)
@@ -118,6 +113,7 @@ final class ChunkImager: ImageContext {
         capacity: capacity)
     }
     note(chunk, image, comparesLater)
+    try sendImages(atLeast: StreamChoice.writeBytes)
   }
 
   /// Images one chunk of a large run whose member has parts.
@@ -129,7 +125,7 @@ final class ChunkImager: ImageContext {
     guard let header = ChunkHeader(book, chunkSize: chunkSize), let record = book.records?[0] else {
       misuse("\(chunk) has members and no shape")
     }
-    let image = try room(for: chunkSize)
+    let image = memory.room(for: chunkSize)
     guard var start = image.baseAddress else { misuse("an image of no bytes") }
     let offset = UInt(head) << membership.chunkShift + UInt(membership.lead)
     let member = MemberID(UInt32(offset >> MemberID.unitShift))
@@ -153,6 +149,7 @@ final class ChunkImager: ImageContext {
       unowned: UInt32(membership.loose.unownedCount(to: UInt(bitPattern: target))),
       members: membership.numbers(ofPart: index - head, of: member), self)
     note(chunk, image, comparesLater)
+    try sendImages(atLeast: StreamChoice.writeBytes)
   }
 
   private func plan(ofObjectAt source: UnsafeRawPointer) throws(ContainerError) -> ImagePlan? {
@@ -227,14 +224,14 @@ final class ChunkImager: ImageContext {
   func end() throws(ContainerError) {
     compare()
     known = { _ in nil }
-    try sendImages()
+    try sendImages(atLeast: 1)
     if stream == nil { changed.sort { $0.chunk < $1.chunk } }
   }
 
   /// Images the type table, in chunks above those of the arena.
-  func makeTypeTable(_ bytes: [UInt8]) throws(ContainerError) {
+  func makeTypeTable(_ bytes: [UInt8]) {
     for (part, start) in stride(from: 0, to: bytes.count, by: chunkSize).enumerated() {
-      let image = try room(for: chunkSize)
+      let image = memory.room(for: chunkSize)
       image.initializeMemory(as: UInt8.self, repeating: 0)
       image.copyBytes(from: bytes[start..<min(start + chunkSize, bytes.count)])
       note(.typeTable(part: part), image, false)

@@ -137,10 +137,9 @@ extension ContainerCore {
     let rebuilt = line.rebuilt
     let stored = line.stored
     // After a rehash, whether anything changed decides what the images are compared with.
-    let isLarge =
-      work.imageCount * chunkSize.rawValue > PointCopies.most || DiscoveryMode.current == .streamed
-    let copies = !isLarge && rebuilt == nil
-    let stream = isLarge && rebuilt == nil ? try self.stream(work) : nil
+    let choice = StreamChoice(imageBytes: work.imageCount * chunkSize.rawValue, isAwaited: isAwaited)
+    let copies = choice != .always && rebuilt == nil
+    let stream = choice != .never && rebuilt == nil ? try self.stream(work, choice) : nil
     var fixed = Fixed(
       membership: membership,
       imager: ChunkImager(
@@ -159,11 +158,13 @@ extension ContainerCore {
     return fixed
   }
 
-  /// A point that changed more than is copied aside is imaged under the lock, and written meanwhile.
-  private func stream(_ work: ImageWork) throws(ContainerError) -> ImageStream? {
+  private func stream(
+    _ work: ImageWork, _ choice: StreamChoice
+  ) throws(ContainerError) -> ImageStream? {
     let parts = max(16, line.storedTypes.byteCount / chunkSize.rawValue + 1)
     let table = (0..<parts).map { ChunkIndex.typeTable(part: $0) }
-    return try store.chunks.stream(work.chunks + table, of: number)
+    return try store.chunks.stream(
+      work.chunks + table, of: number, waits: choice == .always, writesMost: choice.writesMost)
   }
 
   private func copy(
@@ -235,7 +236,7 @@ extension ContainerCore {
     let imager = fixed.imager
     if fixed.isWhole || imager.types.count != line.storedTypes.count {
       let bytes = imager.types.encoded()
-      try imager.makeTypeTable(bytes)
+      imager.makeTypeTable(bytes)
       line.storedTypes = (imager.types.count, bytes.count)
     }
     try imager.end()

@@ -10,7 +10,7 @@ typealias NewImage = ImageStream.Image
 /// in fresh memory: whole buffers for points of 50 MiB went back to the system each time, and a
 /// fifth of a point's time was zeroing pages.
 struct ImageMemory {
-  /// A huge page, so that fresh ones take one fault.
+  /// A huge page: fresh ones take one fault, and a device maps one instead of 512.
   private static let pieceBytes = 2 << 20
 
   private(set) var pieces: [PageBuffer] = []
@@ -27,11 +27,8 @@ struct ImageMemory {
     pieces.last.map { used + byteCount <= $0.byteCount } ?? false
   }
 
-  /// Hands over what there is, and goes on in other memory.
-  mutating func takePieces() -> [PageBuffer] {
-    defer { pieces = [] }
-    return pieces
-  }
+  /// Lets go of pieces that are full; whoever has been given what lies in them holds them.
+  mutating func dropFull() { pieces.removeFirst(max(0, pieces.count - 1)) }
 
   /// Memory for an image, which holds anything. Until it is kept, the next one gets it, too.
   mutating func room(for byteCount: Int) -> UnsafeMutableRawBufferPointer {
