@@ -90,7 +90,8 @@ final class StoreSubject {
     }
     var request = CommitRequest(
       container: container.number, parent: version, chunks: chunks.map { ChunkIndex(UInt32($0)) },
-      images: ChunkImages(buffer, count: chunks.count, chunkBytes: chunkBytes), digests: digests, metadata: [UInt8](repeating: 1, count: 200))
+      images: ChunkImages(buffer, count: chunks.count, chunkBytes: chunkBytes), digests: digests,
+      metadata: [UInt8](repeating: 1, count: 200))
     request.waitsAtOnce = true
     return request
   }

@@ -27,7 +27,8 @@ final class Transaction {
 
   init(
     changes: [Change], commit: Commit? = nil, images: ChunkImages? = nil,
-    isStreamed: Bool = false, chunkBytes: Int = 0, metadata: PageBuffer? = nil, settle: @escaping (ContainerError?) -> Void
+    isStreamed: Bool = false, chunkBytes: Int = 0, metadata: PageBuffer? = nil,
+    settle: @escaping (ContainerError?) -> Void
   ) {
     self.changes = changes
     self.commit = commit

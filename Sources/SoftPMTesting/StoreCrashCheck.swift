@@ -70,7 +70,8 @@ package struct StoreCrashCheck {
     let commit = try second.commit(
       CommitRequest(
         container: made.number, parent: nil, chunks: [ChunkIndex(0)],
-        images: ChunkImages(buffer, count: 1, chunkBytes: 4096), digests: [Checksum.digest(buffer.readOnly)]))
+        images: ChunkImages(buffer, count: 1, chunkBytes: 4096),
+        digests: [Checksum.digest(buffer.readOnly)]))
     try commit.wait()
     var after = model
     after.containers["after"] = 4096

@@ -89,7 +89,8 @@ package enum StoreFuzz: String, CaseIterable, Sendable {
     let commit = try store.commit(
       CommitRequest(
         container: made.number, parent: nil, chunks: [ChunkIndex(0)],
-        images: ChunkImages(images, count: 1, chunkBytes: 4096), digests: [Checksum.digest(images.readOnly)]))
+        images: ChunkImages(images, count: 1, chunkBytes: 4096),
+        digests: [Checksum.digest(images.readOnly)]))
     try commit.wait()
     try store.checkpointNow()
     try store.close()

@@ -181,7 +181,8 @@ package final class StoreWorkload {
   }
 
   private func stream(_ request: CommitRequest) throws -> ImageStream {
-    guard let stream = try store.stream(
+    guard
+      let stream = try store.stream(
         request.chunks, of: request.container, waits: true, writesMost: 1)
     else {
       throw ContainerError(code: .io, message: "nobody else leads, and there is no stream")

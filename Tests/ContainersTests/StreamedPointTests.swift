@@ -61,7 +61,7 @@ struct StreamedPointTests {
       let container = try store.container("world", initial: World())
       container.update { $0.fill(mebibytes: 70, salt: 1) }
       let point = try container.persist()
-    try point.wait()
+      try point.wait()
       #expect(point.statistics.writtenBytes > 70 << 20)
       // Every byte differs, and every object is another one.
       container.update { $0.fill(mebibytes: 66, salt: 77) }

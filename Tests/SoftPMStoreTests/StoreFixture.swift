@@ -41,7 +41,8 @@ struct StoreFixture {
     }
     return CommitRequest(
       container: container, parent: parent, chunks: indices.map(ChunkIndex.init),
-      images: ChunkImages(at: starts, in: [buffer]), digests: digests, removed: removed.map(ChunkIndex.init),
+      images: ChunkImages(at: starts, in: [buffer]), digests: digests,
+      removed: removed.map(ChunkIndex.init),
       metadata: metadata, label: label, objectCount: images.count)
   }
 }

@@ -22,7 +22,8 @@ final class ChunkImager: ImageContext {
   private let stream: ImageStream?
   @exclusivity(unchecked) private var streamedCount = 0
   /// Images that were made under the lock, and are to be compared when it is free again.
-  @exclusivity(unchecked) private var uncompared: [(chunk: ChunkIndex, start: UnsafeRawPointer)] = []
+  @exclusivity(unchecked) private var uncompared: [(chunk: ChunkIndex, start: UnsafeRawPointer)] =
+    []
 
   private let membership: Membership
   private let catalog: TypeCatalog

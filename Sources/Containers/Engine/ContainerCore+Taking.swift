@@ -137,7 +137,8 @@ extension ContainerCore {
     let rebuilt = line.rebuilt
     let stored = line.stored
     // After a rehash, whether anything changed decides what the images are compared with.
-    let choice = StreamChoice(imageBytes: work.imageCount * chunkSize.rawValue, isAwaited: isAwaited)
+    let choice = StreamChoice(
+      imageBytes: work.imageCount * chunkSize.rawValue, isAwaited: isAwaited)
     let copies = choice != .always && rebuilt == nil
     let stream = choice != .never && rebuilt == nil ? try self.stream(work, choice) : nil
     var fixed = Fixed(

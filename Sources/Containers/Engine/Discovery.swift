@@ -246,7 +246,8 @@ extension Discovery {
     else { return false }
     guard record.count > 0 else { return true }
     let book = membership.books + chunk
-    let list = book.pointee.references.unsafelyUnwrapped
+    let list =
+      book.pointee.references.unsafelyUnwrapped
       + Int(record.start) * Int(book.pointee.unit)
     return plan.pointee.refers(target, as: MemberID.numbers(list), from: membership.base)
   }

@@ -70,7 +70,8 @@ struct StoreProgram {
       let images = PageBuffer(blocksHolding: StoreModel.image(salt, byteCount: 16 << 10))
       var request = CommitRequest(
         container: container.number, parent: parent, chunks: [ChunkIndex(1)],
-        images: ChunkImages(images, count: 1, chunkBytes: 16 << 10), digests: [Checksum.digest(images.readOnly)])
+        images: ChunkImages(images, count: 1, chunkBytes: 16 << 10),
+        digests: [Checksum.digest(images.readOnly)])
       request.waitsAtOnce = true
       return request
     }
