@@ -40,13 +40,15 @@ final class ContainerPeer: Peer {
   override func batch(_ keys: [Int], _ lap: Lap) throws {
     let point = try lap.time {
       container.update { graph in for key in keys { graph.items[key].count += 1 } }
-      let point = try container.persist()
-      if durability != .buffered { try point.wait() }
-      return point
+      guard durability == .buffered else {
+        try container.persistAndWait()
+        return PersistencePoint?.none
+      }
+      return try container.persist()
     }
     // In flight it is nobody else's load.
-    try point.wait()
-    point.countParts(lap)
+    try point?.wait()
+    point?.countParts(lap)
   }
 
   override func counts() throws -> [Int] {
