@@ -49,6 +49,19 @@ extension LayerBenchmarks {
     add("floor: untracked", on: plain, after: {})
     add("floor: bare kernel", on: bare, after: { bareKernel.collect() })
     add("kernel tracker", on: kernelMemory, after: { try kernel.collectAndRearm(into: dirty) })
+    if granule == 4 << 10 {
+      let hotMemory = try MeasuredMemory(bytes)
+      let (hot, found) = try watching(
+        hotMemory, .kernel, granule: granule, leavesHotPages: true)
+      // One collection in ten looks at what is written time and again.
+      contest.add("kernel tracker, ten times in a row", operations: 10 * count) { lap in
+        for _ in 0..<10 {
+          try hot.collectAndRearm(into: found)
+          lap.time { probe_touch_in_order(hotMemory.base, order, count, granule, 2) }
+        }
+        return UInt64(hotMemory.base.load(as: UInt8.self))
+      }
+    }
     if isSequential, granule == 4 << 10 {
       contest.add("kernel tracker, 16 pages ahead", operations: count) { lap in
         try kernel.collectAndRearm(into: dirty)

@@ -72,10 +72,13 @@ final class MeasuredMemory {
   var range: AddressRange { AddressRange(start: start, byteCount: byteCount) }
 }
 
+/// The kernel's tracker arms all memory for this, unless it `leavesHotPages`: to see the mechanism, of
+/// which memory that is written all over time and again would hide most.
 func watching(
-  _ memory: MeasuredMemory, _ choice: TrackerChoice, granule: Int
+  _ memory: MeasuredMemory, _ choice: TrackerChoice, granule: Int, leavesHotPages: Bool = false
 ) throws -> (any WriteTracker, DirtySet) {
-  let tracker = try choice.make()
+  let tracker =
+    choice == .kernel ? try KernelTracker(leavesHotPages: leavesHotPages) : try choice.make()
   let dirty = try DirtySet()
   try tracker.reserve(memory.range, granule: ByteCount(granule))
   try tracker.watch(memory.range)

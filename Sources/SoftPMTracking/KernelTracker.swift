@@ -33,10 +33,17 @@ package final class KernelTracker: WatchingTracker, @unchecked Sendable {
   package var collected = TrackerStatistics()
   /// Where the search for cold blocks goes on; under the table's lock.
   var nextBlock = 0
+  /// By where a region starts; under the table's lock.
+  var hot: [UInt: HotPages] = [:]
   /// Held while a block is at work; before the table's lock.
   let gathering = Mutex(())
 
-  package init() throws(ContainerError) {
+  private let leavesHotPages: Bool
+
+  /// If it `leavesHotPages`, pages that are written between any two collections are mostly
+  /// reported without being armed (`HotPages`). To measure the mechanism itself, that is turned off.
+  package init(leavesHotPages: Bool = true) throws(ContainerError) {
+    self.leavesHotPages = leavesHotPages
     try requireSameProcess()
     switch KernelInterface.probed {
     case .success(let kernel):
@@ -109,7 +116,7 @@ package final class KernelTracker: WatchingTracker, @unchecked Sendable {
 
 extension KernelTracker {
   /// The number of the collection that is being made, never 0.
-  private var stamp: UInt32 { UInt32(truncatingIfNeeded: collected.collections + 1) | 1 << 31 }
+  var stamp: UInt32 { UInt32(truncatingIfNeeded: collected.collections + 1) | 1 << 31 }
 
   /// Watched pages at most this far apart are scanned in one system call: a call costs as much as
   /// the walk over some hundred pages, and a page armed for nothing 0.8 µs when it is written.
@@ -119,18 +126,32 @@ extension KernelTracker {
   private func scan(_ watch: WatchList.Watch) throws(ContainerError) {
     reportBlockAtWork(in: watch.pointee.region)
     let region = watch.pointee.region.pointee
+    // What several watch is armed and reported for all of them.
+    let isOurs = region.users == 1
+    var hot = HotPages?.none
+    if isOurs, leavesHotPages {
+      hot = self.hot.removeValue(forKey: region.start) ?? HotPages(regionStart: region.start)
+    }
+    defer { self.hot[region.start] = hot }
     var from = 0
     var to = 0
     while softpm_watch_span(watch, to, Self.gapPages, &from, &to) {
       let span = AddressRange(
         start: region.start + UInt(from) << UInt(region.shift),
         end: min(region.start + UInt(to) << UInt(region.shift), region.end))
-      try scan(span, of: watch.pointee.region)
+      if var known = hot, known.left > 0 {
+        defer { hot = known }
+        try scanLeavingHot(span, of: watch.pointee.region, &known)
+      } else {
+        try scan(span, of: watch.pointee.region, &hot)
+      }
     }
+    hot?.endCollection()
   }
 
-  private func scan(
-    _ span: AddressRange, of region: UnsafeMutablePointer<softpm_region>
+  /// Reports what was written in a span, and arms it.
+  func scan(
+    _ span: AddressRange, of region: UnsafeMutablePointer<softpm_region>, _ hot: inout HotPages?
   ) throws(ContainerError) {
     var position = span.start
     var mayRegister = true
@@ -153,6 +174,7 @@ extension KernelTracker {
         let found = kernel.buffer[index]
         softpm_region_mark(region, UInt(found.start), UInt(found.end))
         softpm_region_stamp(region, UInt(found.start), UInt(found.end), stamp)
+        hot?.note(UInt(found.start), UInt(found.end))
       }
       let reached = UInt(result.walked_to)
       guard reached > position else {

@@ -89,7 +89,9 @@ enum PointsBenchmark {
     report.judge(target: 1, "persistAndWait above the floor", ours - base, atMost: 60, "µs")
     report.judge(target: 1, "persistAndWait", ours / sqlite, atMost: 1.0, "× SQLite")
     report.judge(target: 1, "persistAndWait", ours / lmdb, atMost: 0.85, "× LMDB")
-    if let row = table.rows.last(where: { $0.name == "persistAndWait" }), let bytes = row.count("bytes") {
+    if let row = table.rows.last(where: { $0.name == "persistAndWait" }),
+      let bytes = row.count("bytes")
+    {
       report.judge(
         target: 14, "one dirty chunk: written", bytes / Double(16 << 10), atMost: 2, "chunks")
     }
