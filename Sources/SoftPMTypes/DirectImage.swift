@@ -79,7 +79,6 @@ struct DirectImage {
 package struct ImagePlan {
   /// Nil of a string's storage.
   private let direct: DirectImage?
-  private let layout: Unmanaged<ObjectLayout>
   private let size: Int
   private let typeWord: UInt
 
@@ -92,7 +91,6 @@ package struct ImagePlan {
       self.direct = direct
     default: return nil
     }
-    self.layout = .passUnretained(layout)
     size = layout.instanceSize
     typeWord = UInt(try context.typeIndex(of: layout)) + 1
   }

@@ -4,7 +4,8 @@ import Testing
 
 @testable import SoftPMTracking
 
-@Suite("Pages that are written time and again")
+@Suite(
+  "Pages that are written time and again", .enabled(if: TrackerChoice.kernelRefusal == nil))
 struct HotPagesTests {
   private static let block = 2 << 20
   private static let pages = block / pageBytes

@@ -158,10 +158,11 @@ enum PointsBenchmark {
     }
   }
 
-  /// The stall of points, with as many bytes copied by memcpy beside it.
+  /// The stall of points, with as many bytes copied by memcpy beside it; and with so many scattered
+  /// chunks copied from memory that is in no cache.
   private static func stall(
-    _ report: BenchmarkReport, _ title: String, copying bytes: Int, _ container: Container<Graph>,
-    change: @escaping (Graph, Int) -> Void
+    _ report: BenchmarkReport, _ title: String, copying bytes: Int, chunks: Int = 0,
+    _ container: Container<Graph>, change: @escaping (Graph, Int) -> Void
   ) throws -> Double {
     let from = [UInt8](repeating: 1, count: bytes)
     var to = [UInt8](repeating: 2, count: bytes)
@@ -174,6 +175,7 @@ enum PointsBenchmark {
       }
       return UInt64(to[bytes / 2])
     }
+    if chunks > 0 { addColdChunks(contest, chunks) }
     contest.add("stall") { lap in
       container.update { change($0, lap.round + 100) }
       let point = try container.persist()
@@ -188,11 +190,34 @@ enum PointsBenchmark {
     return table.median("stall") ?? .infinity
   }
 
+  /// What a point must copy at least, if each of its scattered writes is to another chunk.
+  private static func addColdChunks(_ contest: Contest, _ chunks: Int) {
+    let chunk = 16 << 10
+    let all = 4096
+    let from = [UInt8](repeating: 1, count: all * chunk)
+    var to = [UInt8](repeating: 2, count: chunks * chunk)
+    contest.add("floor: \(chunks) scattered chunks copied") { lap in
+      lap.time {
+        to.withUnsafeMutableBytes { into in
+          from.withUnsafeBytes { from in
+            for index in 0..<chunks {
+              let place = (index &* 7_919_017 &+ lap.round &* 104_729) % all
+              UnsafeMutableRawBufferPointer(rebasing: into[(index * chunk)...])
+                .copyMemory(
+                  from: UnsafeRawBufferPointer(rebasing: from[(place * chunk)...].prefix(chunk)))
+            }
+          }
+        }
+      }
+      return UInt64(to[chunks * chunk / 2])
+    }
+  }
+
   private static func scatteredWrites(_ report: BenchmarkReport) throws {
     let folder = try ScratchFolder()
     let (store, container) = try opened(folder, report)
     let stalled = try stall(
-      report, "16 scattered writes in \(size(report))", copying: 64 << 10, container
+      report, "16 scattered writes in \(size(report))", copying: 64 << 10, chunks: 16, container
     ) {
       graph, round in
       for index in 0..<16 {
@@ -207,7 +232,7 @@ enum PointsBenchmark {
     let large = try ScratchFolder()
     let (largeStore, largeContainer) = try opened(large, report, items: 1_000, blobs: 4096)
     let cold = try stall(
-      report, "16 scattered writes in 4 GiB", copying: 64 << 10, largeContainer
+      report, "16 scattered writes in 4 GiB", copying: 64 << 10, chunks: 16, largeContainer
     ) { graph, round in
       for index in 0..<16 {
         let blob = (index &* 257 &+ round &* 31) & 4095
