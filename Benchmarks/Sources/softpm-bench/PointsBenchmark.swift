@@ -201,7 +201,7 @@ enum PointsBenchmark {
         to.withUnsafeMutableBytes { into in
           from.withUnsafeBytes { from in
             for index in 0..<chunks {
-              let place = (index &* 7_919_017 &+ lap.round &* 104_729) % all
+              let place = (index &* 7_919_017 &+ lap.round &* 104_729) & (all - 1)
               UnsafeMutableRawBufferPointer(rebasing: into[(index * chunk)...])
                 .copyMemory(
                   from: UnsafeRawBufferPointer(rebasing: from[(place * chunk)...].prefix(chunk)))
