@@ -121,11 +121,13 @@ struct Recovery {
       if let epoch, epoch.firstBarrier == sequence { block = epoch.start }
       let link: Link
       do throws(ContainerError) {
-        link = try read(block, &heads, identity: superblock.identity)
-        guard link.barrier.sequence == sequence, link.barrier.previous == previous,
-          link.barrier.epoch == epoch?.number
-        else {
-          throw .corrupt(at: UInt64(block.offset), expected: "barrier \(sequence)")
+        link = try read(block, &heads, identity: superblock.identity) {
+          barrier throws(ContainerError) in
+          guard barrier.sequence == sequence, barrier.previous == previous,
+            barrier.epoch == epoch?.number
+          else {
+            throw .corrupt(at: UInt64(block.offset), expected: "barrier \(sequence)")
+          }
         }
       } catch  where error.code == .corrupt {
         if sequence <= known { throw error }
@@ -139,14 +141,17 @@ struct Recovery {
     }
   }
 
+  /// `check` sees the head before its body is read: an old barrier may lie where the next one goes.
   private func read(
-    _ block: Block, _ heads: inout HeadReader, identity: Digest
+    _ block: Block, _ heads: inout HeadReader, identity: Digest,
+    _ check: (Barrier) throws(ContainerError) -> Void
   ) throws(ContainerError) -> Link {
     let head = try heads.head(at: block)
     var reader = ByteReader(head, of: "barrier", at: UInt64(block.offset))
     let barrier = try Barrier(
       decoding: &reader, head, at: block, identity: identity,
       unchecked: canary == .barrierUnchecked)
+    try check(barrier)
     let digest = Checksum.digest(head)
     guard let outside = barrier.outside else {
       let origin = reader.offset
