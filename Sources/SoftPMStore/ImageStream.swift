@@ -12,6 +12,7 @@
 // 4. Writes are made by a thread of the stream's own, one at a time, while its owner makes images.
 
 import Dispatch
+import Glibc
 import SoftPMBase
 import Synchronization
 
@@ -39,6 +40,7 @@ package final class ImageStream {
   private let room: DispatchSemaphore
   private let failure = Failure()
   private var isOver = false
+  private let process = getpid()
 
   private final class Failure: Sendable {
     private let first = Mutex<ContainerError?>(nil)
@@ -56,7 +58,8 @@ package final class ImageStream {
     epoch = store.epochNumber
   }
 
-  deinit { cancel() }
+  // In a forked child the writer's thread is not there to be waited for, and the store is the parent's.
+  deinit { if getpid() == process { cancel() } }
 
   /// Takes images, which lie in `memory`, and has them written. Waits while too
   /// much is under way; throws why an earlier write failed.
@@ -64,6 +67,7 @@ package final class ImageStream {
     _ images: [Image], in memory: [PageBuffer]
   ) throws(ContainerError) {
     precondition(!isOver)
+    assert(store.monitor.locked { store.hasLeader }, "a stream's owner leads until it is over")
     if let error = failure.error { throw error }
     guard !images.isEmpty else { return }
     let blocks = chunkBytes / Block.byteCount

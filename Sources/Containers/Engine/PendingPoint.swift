@@ -7,7 +7,7 @@ import Synchronization
 ///
 /// 1. The work is done once, by the first of: the container's queue, and whoever waits for it.
 /// 2. It needs nothing of the program's memory and waits for no lock, so whoever waits for it may
-///    hold any.
+///    hold any. Where images are streamed it leads the store already, and waits for its own writes.
 final class PendingPoint: @unchecked Sendable {
   typealias Outcome = Result<PointOutcome, ContainerError>
 
@@ -63,7 +63,7 @@ final class PendingPoint: @unchecked Sendable {
     for callback in callbacks { callback(outcome) }
   }
 
-  /// What became of it. Waits for the comparison of images, never for the disk.
+  /// What became of it. Waits for the comparison of images; for the disk only if they are streamed.
   func awaitedOutcome() -> Outcome {
     run()
     if let outcome { return outcome }

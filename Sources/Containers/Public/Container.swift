@@ -99,7 +99,8 @@ public final class Container<Root>: Sendable {
   /// Makes a persistence point and returns once the state at the call is fixed; the returned
   /// point tells when it is durable.
   ///
-  /// Changes made after the call never reach the version. With nothing changed the version is
+  /// Where more than 64 MiB changed, the call returns when nearly all of it is written: such a point is
+  /// not held in memory. Changes made after the call never reach the version. With nothing changed the version is
   /// the one there was, and nothing is written, unless there is a label.
   @discardableResult
   public func persist(label: String? = nil) throws -> PersistencePoint {

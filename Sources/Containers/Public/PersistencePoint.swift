@@ -14,7 +14,8 @@ public struct PersistencePoint: Sendable {
 
   /// The version made; the version before, where nothing had changed or the point failed.
   ///
-  /// Waits for the comparison of images, never for the disk.
+  /// Waits for the comparison of images, and for the disk only where more than 64 MiB changed: then
+  /// they are written while they are made.
   public var version: VersionID {
     switch withoutScopes({ pending.awaitedOutcome() }) {
     case .success(let outcome): outcome.version
